@@ -1,0 +1,94 @@
+// Package reqlog is the log of exchanges. Truth is append-only: records go to segments on disk,
+// each a rows file and a bodies file, and everything that is searched is an Index that can be
+// rebuilt from them. A request hands its record over with one copy under one mutex and never waits
+// for disk or database; the queue is bounded in bytes, and what it had to drop is counted.
+package reqlog
+
+import (
+	"context"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+)
+
+// Side is which body of an exchange.
+type Side uint8
+
+// The two sides.
+const (
+	RequestSide Side = iota
+	ResponseSide
+)
+
+// Pos is the place of a record in the log of this node, in order of arrival. The zero Pos is before
+// the first record.
+type Pos struct {
+	Segment uint64 // number of the segment, from 1
+	Block   uint32 // number of the block within it, from 0; stays when a segment is recompressed
+	Record  uint32 // number of the record within the block, from 0
+}
+
+// Less orders positions by arrival.
+func (p Pos) Less(q Pos) bool {
+	if p.Segment != q.Segment {
+		return p.Segment < q.Segment
+	}
+	if p.Block != q.Block {
+		return p.Block < q.Block
+	}
+	return p.Record < q.Record
+}
+
+// Kind is what a record says. Values are stored: never renumber.
+type Kind uint8
+
+// The kinds of records.
+const (
+	KindEntry Kind = 1 // an exchange has ended; a later one of the same id replaces it
+	KindOpen  Kind = 2 // an exchange has been running for a second: it will be missed if the process dies
+)
+
+// Part is where a piece of a stored body lies: Length bytes at Offset of the unpacked block.
+type Part struct {
+	Segment uint64
+	Block   uint32 // in the bodies file
+	Offset  uint32
+	Length  uint32
+}
+
+// Record is one record read back.
+type Record struct {
+	Kind  Kind
+	Pos   Pos
+	Entry sluice.LogEntry // of KindOpen: what is known so far, Ending EndingInFlight
+	Parts [2][]Part       // of KindEntry: where the stored bodies lie, by Side
+	// Counted: only what roll-ups need; log collection was off for this exchange, so it gets no row.
+	CountOnly bool
+}
+
+// Index is what makes the log searchable. It is fed in order of arrival by one goroutine.
+type Index interface {
+	// Resume returns the position from which records must be applied again after a start: nothing
+	// before it is missing. The zero Pos: from the beginning.
+	Resume(ctx context.Context) (Pos, error)
+	// Apply takes records in; next is the position after the last of them. It is atomic for each
+	// partition, and applying a record twice changes nothing: neither rows nor counts.
+	Apply(ctx context.Context, records []Record, next Pos) error
+	// Open lists the exchanges that have an open mark and no entry, as far as applied.
+	Open(ctx context.Context) ([]sluice.LogEntry, error)
+}
+
+// Stats are the log's own numbers; counts are since the start of the process.
+type Stats struct {
+	Appended      int64         // records on their way to disk or there
+	Rows          int64         // entries among them
+	DroppedBodies int64         // entries whose bodies were dropped for lack of room
+	DroppedRows   int64         // entries lost but for their counts
+	QueueBytes    int64         // what the queue holds now
+	AppendLag     time.Duration // age of the oldest record that is not in a file yet
+	IndexLag      time.Duration // age of the oldest record that is not indexed yet
+	DiskBytes     int64         // of the segments
+	DiskFree      int64         // of the file system
+	State         string        // "ok", or what is wrong: "disk low: bodies off", "disk full: rows off", "write failed: …"
+	LastError     string
+}

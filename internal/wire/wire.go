@@ -1,0 +1,39 @@
+// Package wire holds what all dialects share: the Meter, which reads a copy of an answer as it is
+// relayed and says what it used. Its sub-packages turn bytes into structs and back. They know no
+// network, clock or logger.
+package wire
+
+import sluice "github.com/sluicehq/sluice"
+
+// Meter watches the bytes of one answer's body, decoded (no content encoding), in any cuts. Its
+// memory is bounded whatever the bytes are. It never fails: bytes that it cannot read leave counts
+// unknown. A Meter is used by one goroutine and not after Close.
+type Meter interface {
+	// Write takes the next bytes. p is not kept.
+	Write(p []byte)
+	// Close ends the answer and returns what was read. It may be called once.
+	Close() Reading
+	// Seen returns what the bytes so far have shown; it is cheap enough to ask after each Write.
+	Seen() Sighting
+}
+
+// Sighting is a set of things that a Meter has come across.
+type Sighting uint8
+
+// What a Meter may have come across.
+const (
+	SeenEvent   Sighting = 1 << iota // an event of any kind; comments and blank lines are none
+	SeenContent                      // text, reasoning, a tool call, audio, …: the first token is here
+	SeenUsage                        // usage that will not be corrected by what follows, as far as the dialect says
+	SeenError                        // an error in place of, or in the middle of, an answer
+	SeenEnd                          // the dialect's own end: [DONE], message_stop, a closed JSON value
+)
+
+// Reading is what a Meter read of one answer.
+type Reading struct {
+	Usage  sluice.Usage
+	Model  string // the model that the answer names
+	Finish string // the last finish reason, as the provider words it
+	Error  string // message of an error body or error event, at most 1 KB
+	Seen   Sighting
+}

@@ -1,0 +1,88 @@
+package sluice
+
+// Basis says where a number comes from.
+type Basis uint8
+
+// The bases. The zero Basis is BasisNone: nothing was reported, which is neither zero nor free.
+const (
+	BasisNone      Basis = iota // not known
+	BasisProvider               // reported by the provider
+	BasisEstimated              // counted by us
+	BasisPartial                // of an exchange that ended early: what was seen or counted until then
+	BasisCached                 // of a cache hit: what the first answer used; nothing was spent
+)
+
+// String returns the basis as the API shows it.
+func (b Basis) String() string {
+	switch b {
+	case BasisProvider:
+		return "provider"
+	case BasisEstimated:
+		return "estimated"
+	case BasisPartial:
+		return "partial"
+	case BasisCached:
+		return "cached"
+	}
+	return "none"
+}
+
+// Class is one kind of count in a Usage. All are LLM tokens unless the name says otherwise.
+type Class uint8
+
+// The classes. Input includes CacheRead and both CacheWrites; Output includes Reasoning.
+// OpenAI reports it that way (prompt_tokens, completion_tokens,
+// https://platform.openai.com/docs/api-reference/chat/object); Anthropic does not (input_tokens
+// excludes both cache classes, https://docs.anthropic.com/en/api/messages), so wire/anthropic adds
+// them up. Values are stored in logs: never renumber.
+const (
+	Input              Class = iota
+	Output                   //
+	CacheRead                // part of Input
+	CacheWrite5m             // part of Input
+	CacheWrite1h             // part of Input
+	Reasoning                // part of Output
+	AudioIn                  // part of Input
+	AudioOut                 // part of Output
+	ImageIn                  // part of Input
+	ImageOut                 // part of Output
+	AcceptedPrediction       // part of Output
+	RejectedPrediction       // part of Output
+	WebSearches              // calls of a server-side search, not tokens
+	ClassCount               // how many classes there are
+)
+
+// String returns the class as the API shows it.
+func (c Class) String() string {
+	return [...]string{
+		"input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "audio_input",
+		"audio_output", "image_input", "image_output", "accepted_prediction", "rejected_prediction", "web_searches", "",
+	}[min(c, ClassCount)]
+}
+
+// Usage counts one exchange, class by class. A class that was not reported is unknown, which differs
+// from zero. The zero Usage knows nothing. Usage values compare with ==.
+type Usage struct {
+	Basis Basis
+	known uint32
+	n     [ClassCount]int64
+}
+
+// Set records n for c; negative counts are refused and leave c as it was.
+func (u *Usage) Set(c Class, n int64) {
+	if n >= 0 && c < ClassCount {
+		u.known |= 1 << c
+		u.n[c] = n
+	}
+}
+
+// Get returns c's count, and whether it is known.
+func (u *Usage) Get(c Class) (n int64, known bool) {
+	return u.n[c], u.known&(1<<c) != 0
+}
+
+// Known reports whether any class is known.
+func (u *Usage) Known() bool { return u.known != 0 }
+
+// NanoUSD is an amount of money: a billionth of a US dollar.
+type NanoUSD int64
