@@ -111,8 +111,8 @@ type Quantiles struct {
 	Mean          time.Duration
 }
 
-// Reader is how the log is read. All its reads first wait until what was settled before the call is
-// found, unless ctx ends before.
+// Reader is how the log is read; *Log is one. All its reads first wait until what was settled before
+// the call is found, unless ctx ends before. Get also finds running exchanges (EndingInFlight).
 type Reader interface {
 	List(ctx context.Context, q Query) (Page, error)
 	// Get returns one row; its error has sluice.KindNotFound when there is none in the account.

@@ -62,7 +62,7 @@ type Record struct {
 	Pos   Pos
 	Entry sluice.LogEntry // of KindOpen: what is known so far, Ending EndingInFlight
 	Parts [2][]Part       // of KindEntry: where the stored bodies lie, by Side
-	// Counted: only what roll-ups need; log collection was off for this exchange, so it gets no row.
+	// CountOnly: only what roll-ups need; log collection was off for this exchange, so it gets no row.
 	CountOnly bool
 }
 
@@ -76,6 +76,23 @@ type Index interface {
 	Apply(ctx context.Context, records []Record, next Pos) error
 	// Open lists the exchanges that have an open mark and no entry, as far as applied.
 	Open(ctx context.Context) ([]sluice.LogEntry, error)
+	// Trim removes the rows of all exchanges that started before t, by whole files where it can, and
+	// returns how many it removed. Roll-ups stay: they count traffic, not stored rows.
+	Trim(ctx context.Context, t time.Time) (rows int64, err error)
+	// Cutoff returns the start of the exchange that exactly keep rows are newer than or equal to: trimming
+	// there leaves keep rows, give or take those of one millisecond. The zero Time: there are no more than keep.
+	Cutoff(ctx context.Context, keep int64) (time.Time, error)
+	// Size returns how many rows are stored, and the disk space of the index's files in bytes.
+	Size(ctx context.Context) (rows, bytes int64, err error)
+}
+
+// Store is what a Log needs of its index: to feed it, and to read it. The Log's own Reader waits for
+// what is not indexed yet and then asks here.
+type Store interface {
+	Index
+	List(ctx context.Context, q Query) (Page, error)
+	Get(ctx context.Context, account string, id sluice.ID) (Row, error)
+	Totals(ctx context.Context, q TotalsQuery) ([]Total, error)
 }
 
 // Stats are the log's own numbers; counts are since the start of the process.

@@ -38,6 +38,9 @@ type Request struct {
 	// Repeatable: sending it twice does no harm, so a call that died on a reused connection before a
 	// byte of answer may go once more on a new one. Only a request without BodyReader is repeated.
 	Repeatable bool
+	// Private: the operator chose this address, so it may lead to loopback and private ranges. Addresses of
+	// cloud metadata services are refused even then.
+	Private bool
 
 	Timeouts Timeouts
 }
