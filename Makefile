@@ -1,0 +1,141 @@
+# make is the whole interface: `make` alone lists what there is.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TAGS      := grpcnotrace
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+GO        := go
+BIN       := bin/sluice
+CACHE     := $(CURDIR)/.cache
+TOOLS     := $(CACHE)/bin
+RESULTS   := $(CACHE)/results
+GOTESTSUM := $(TOOLS)/gotestsum --format pkgname-and-test-fails --hide-summary skipped
+SCRIPTS   := $(GO) -C scripts run
+
+# The modules of this repository: the product, and beside it what only builds, measures and tests it.
+MODULES := . bench scripts test
+
+FUZZTIME         ?= 2m
+FUZZTIME_NETWORK ?= 10m
+FUZZTIME_CHECK   ?= 3s
+COUNT            ?= 1
+
+export GOFLAGS += -buildvcs=false
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what build and tests need; quick when all is there
+	@scripts/setup.sh
+
+.PHONY: build
+build: ## build bin/sluice, one static binary
+	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/sluice
+
+.PHONY: run
+run: build ## build and start a gateway; prints its addresses and a curl that works offline
+	@exec $(BIN) serve $(ARGS)
+
+.PHONY: check
+check: setup ## everything that CI runs
+	@rm -rf $(RESULTS)
+	@$(MAKE) fmt-check
+	@$(MAKE) lint
+	@$(MAKE) vet
+	@$(MAKE) test
+	@$(MAKE) build
+	@$(MAKE) gates
+	@$(MAKE) docs-check
+	@$(MAKE) sdk
+	@$(MAKE) e2e
+	@$(MAKE) fuzz-short
+	@$(SCRIPTS) ./count $(RESULTS)
+
+.PHONY: fmt
+fmt: ## format all Go code
+	@for m in $(MODULES); do (cd $$m && $(TOOLS)/golangci-lint fmt --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: fmt-check
+fmt-check:
+	@echo "== format"
+	@for m in $(MODULES); do (cd $$m && $(TOOLS)/golangci-lint fmt --diff --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: lint
+lint: ## golangci-lint over all modules
+	@for m in $(MODULES); do \
+		echo "== lint $$m"; \
+		(cd $$m && GOLANGCI_LINT_CACHE=$(CACHE)/golangci $(TOOLS)/golangci-lint run --build-tags $(TAGS) --config $(CURDIR)/.golangci.yml ./...); \
+	done
+
+.PHONY: vet
+vet:
+	@for m in $(MODULES); do echo "== vet $$m"; $(GO) -C $$m vet ./...; done
+
+.PHONY: test
+test: ## unit and integration tests, with the race detector, in random order
+	@echo "== tests"
+	@mkdir -p $(RESULTS)
+	@CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/unit.json -- -race -shuffle=on -count=$(COUNT) -tags $(TAGS) ./...
+	@cd bench && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/bench.json -- -race -shuffle=on -count=$(COUNT) ./...
+	@cd scripts && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/scripts.json -- -race -shuffle=on -count=$(COUNT) ./...
+	@cd test && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/helpers.json -- -race -shuffle=on -count=$(COUNT) ./internal/...
+
+.PHONY: sdk
+sdk: build ## the providers' own SDKs through the binary, compared with direct calls
+	@echo "== SDK clients"
+	@mkdir -p $(RESULTS)
+	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/sdk.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./sdk/...
+
+.PHONY: e2e
+e2e: build ## the binary against scripted upstreams: kills, full disks, broken streams
+	@echo "== end to end"
+	@mkdir -p $(RESULTS)
+	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./e2e/...
+
+.PHONY: fuzz
+fuzz: ## fuzz every target, minutes each (FUZZTIME, FUZZTIME_NETWORK, ARGS='-match REGEXP')
+	@$(SCRIPTS) ./fuzz -root $(CURDIR) -time $(FUZZTIME) -network-time $(FUZZTIME_NETWORK) $(ARGS)
+
+.PHONY: fuzz-short
+fuzz-short:
+	@echo "== fuzz, $(FUZZTIME_CHECK) each"
+	@$(SCRIPTS) ./fuzz -root $(CURDIR) -time $(FUZZTIME_CHECK) -network-time $(FUZZTIME_CHECK)
+
+.PHONY: golden
+golden: ## rewrite the expectations of tests that have -update; look at the diff before you commit
+	@pkgs=$$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' cmd internal *.go 2>/dev/null | xargs -rn1 dirname | sort -u | sed 's|^|./|'); \
+		if [ -n "$$pkgs" ]; then $(GO) test $$pkgs -count=1 -update; else echo "no test has -update"; fi
+
+.PHONY: bench
+bench: build ## the table of ratios against nginx; BASE=<revision> measures a former commit beside it
+	@cd bench && $(GO) run ./cmd/table -root $(CURDIR) -base '$(BASE)' -json results.json $(ARGS)
+
+.PHONY: profile
+profile: build ## CPU profile of the request path under load: the top ten functions
+	@cd bench && $(GO) run ./cmd/table -root $(CURDIR) -profile $(CACHE)/cpu.prof $(ARGS)
+
+.PHONY: gates
+gates:
+	@echo "== gates"
+	@$(SCRIPTS) ./gates -root $(CURDIR) -binary $(CURDIR)/$(BIN)
+
+.PHONY: docs
+docs: build ## write the generated pages of docs/
+	@$(BIN) docs
+
+.PHONY: docs-check
+docs-check: build
+	@echo "== generated pages are current"
+	@before=$$(cat docs/*.md | sha256sum); $(BIN) docs >/dev/null; \
+		if [ "$$before" != "$$(cat docs/*.md | sha256sum)" ]; then \
+			echo "docs/ was out of date and has been written anew: commit it" >&2; exit 1; fi
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf bin $(RESULTS)

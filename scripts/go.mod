@@ -1,0 +1,3 @@
+module github.com/sluicehq/sluice/scripts
+
+go 1.26.0
