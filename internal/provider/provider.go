@@ -17,13 +17,21 @@ type Provider struct {
 	Slug    string
 	Name    string   // for people
 	Aliases []string // other segments that mean this provider
-	Base    string   // scheme, host and path prefix; "{…}" parts are filled by Address
-	// Versions are path prefixes ("v1") that clients send although Base already ends in one of them,
-	// so that one copy of a doubled prefix is dropped (providers-cloudflare.md, rule 4).
+	Base    string   // scheme, host and path prefix, without a slash at the end; "{…}" parts are filled by Address
+	// Strip are path prefixes ("v1", "openai/v1") that clients send although Base already ends in
+	// them: where it does, they are dropped, so that "/v1/v1/" is never sent. Match drops them always.
 	Strip []string
-	// Address maps the escaped path after the slug (no leading slash) and the query to where it goes,
-	// for providers whose host depends on the path. nil: Base joined with the path.
+	// Beside are first segments of paths that stand beside the prefix of Strip in which Base ends,
+	// not below it: with the base "https://host/v1", "v2/chat" goes to "https://host/v2/chat".
+	Beside []string
+	// Address says where a call goes, for providers whose host or path depends on more than Base.
+	// Path and query are checked before. nil, the ordinary way: Base joined with the path.
 	Address func(p *Provider, in Call) (Target, error)
+	// Consumes are request headers that Address reads and that are not sent on.
+	Consumes []string
+	// Rewrite changes the headers that go upstream, the caller's own credential among them, where a
+	// provider wants them elsewhere than its callers put them. nil: they go as they came.
+	Rewrite func(h *sluice.Header, in Call)
 	// Auth is where the caller's credential for this provider stands.
 	Auth Auth
 	// Endpoints are tried in order; the first whose pattern fits names the call. A call that fits
@@ -35,6 +43,11 @@ type Provider struct {
 	// Serve answers in the process itself, without any connection: the echo provider. nil: upstream.
 	Serve  Handler
 	Source string // where the facts were read, and when
+
+	base   base    // Base, or the operator's address, taken apart
+	custom bool    // base comes from the operator
+	exact  bool    // a provider of the operator's own: Base joined with the path, nothing guessed
+	routes []route // Endpoints, ready for matching
 }
 
 // Auth is where a provider's credential stands in a request.
@@ -51,6 +64,9 @@ type Call struct {
 	Path   string // escaped path after the slug, no leading slash, exactly as received
 	Query  string // raw query without "?"
 	Header sluice.Header
+	// Account is the account segment as the caller wrote it, for the one provider (workers-ai) whose
+	// base holds it.
+	Account string
 }
 
 // Target is where a call goes.
@@ -63,14 +79,17 @@ type Target struct {
 
 // Endpoint is one kind of call at a provider, found by method and path.
 type Endpoint struct {
-	Name    string // "chat/completions"
-	Method  string // "" fits all
-	Pattern string // path after slug and stripped prefix; "{x}" fits one segment, "{x...}" the rest; a ":verb" suffix may follow
+	Name   string // "chat/completions"
+	Method string // "" fits all
+	// Pattern is the path after slug and stripped prefix. "{x}" fits one segment and may be followed by
+	// a ":verb"; "{x...}" fits any number of segments, at least one when it names the model.
+	Pattern string
 	// Model is the pattern's part that names the model ("model"), "" when the body does.
 	Model string
 	// Stream: the path itself asks for a stream (":streamGenerateContent"); otherwise the body's "stream" does.
 	Stream bool
-	// Repeatable: sending it twice costs at most money, so it may be retried after a failure.
+	// Repeatable: sending it twice costs at most money, so it may be retried after a failure. What
+	// Match returns for GET, HEAD and OPTIONS always is.
 	Repeatable bool
 	// Meter makes the reader of this endpoint's answers; nil: no usage is read.
 	Meter func(stream bool) wire.Meter

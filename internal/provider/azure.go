@@ -1,0 +1,28 @@
+package provider
+
+import "strings"
+
+// azureOpenAIAddress maps {resource}/{deployment}/{rest} to that deployment at the resource's host.
+func azureOpenAIAddress(p *Provider, in Call) (Target, error) {
+	resource, rest, _ := strings.Cut(in.Path, "/")
+	name, err := label("resource", resource)
+	if err != nil {
+		return Target{}, err
+	}
+	deployment, _, _ := strings.Cut(rest, "/")
+	if deployment == "" {
+		return Target{}, invalid("The path does not name a deployment",
+			"call azure-openai/{resource}/{deployment}/chat/completions?api-version=…")
+	}
+	return p.at(p.fill("resource", name), "openai/deployments/"+rest, in.Query), nil
+}
+
+// foundryAddress maps {resource}/{rest} to the resource's host.
+func foundryAddress(p *Provider, in Call) (Target, error) {
+	resource, rest, _ := strings.Cut(in.Path, "/")
+	name, err := label("resource", resource)
+	if err != nil {
+		return Target{}, err
+	}
+	return p.at(p.fill("resource", name), rest, in.Query), nil
+}

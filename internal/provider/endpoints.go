@@ -1,0 +1,411 @@
+package provider
+
+import (
+	"slices"
+
+	"github.com/sluicehq/sluice/internal/wire"
+)
+
+// meter makes the reader of an endpoint's answers.
+type meter = func(stream bool) wire.Meter
+
+// call is an endpoint by POST that may be sent twice: it costs money, and leaves nothing behind. Its
+// name is its path.
+func call(path string, m meter) Endpoint {
+	return Endpoint{Name: path, Method: "POST", Pattern: path, Repeatable: true, Meter: m}
+}
+
+// calls are such endpoints without a meter.
+func calls(paths ...string) []Endpoint {
+	var es []Endpoint
+	for _, path := range paths {
+		es = append(es, call(path, nil))
+	}
+	return es
+}
+
+// things are collections: all methods, all paths below. What changes them is not sent twice.
+func things(paths ...string) []Endpoint {
+	var es []Endpoint
+	for _, path := range paths {
+		es = append(es, Endpoint{Name: path, Pattern: path + "/{rest...}"})
+	}
+	return es
+}
+
+// named gives e the name and the pattern.
+func (e Endpoint) named(name, pattern string) Endpoint {
+	e.Name, e.Pattern = name, pattern
+	return e
+}
+
+// of says which part of the pattern names the model.
+func (e Endpoint) of(model string) Endpoint {
+	e.Model = model
+	return e
+}
+
+// streamed marks an endpoint whose path asks for a stream.
+func (e Endpoint) streamed() Endpoint {
+	e.Stream = true
+	return e
+}
+
+// once marks an endpoint that leaves something behind, so that it is not sent twice.
+func (e Endpoint) once() Endpoint {
+	e.Repeatable = false
+	return e
+}
+
+// under puts a prefix before the patterns. model, when not empty, is the prefix's part that names it.
+func under(prefix, model string, es []Endpoint) []Endpoint {
+	es = slices.Clone(es)
+	for i := range es {
+		es[i].Pattern = prefix + es[i].Pattern
+		if model != "" {
+			es[i].Model = model
+		}
+	}
+	return es
+}
+
+// openAIEndpoints are those of OpenAI's dialect, from
+// https://platform.openai.com/docs/api-reference 2026-11 and its compatible servers.
+func openAIEndpoints(m meters) []Endpoint {
+	return slices.Concat(
+		[]Endpoint{
+			call("chat/completions", m.chat),
+			call("responses", m.responses),
+			call("embeddings", m.embeddings),
+			call("completions", m.completions),
+			call("images/generations", m.images),
+			call("images/edits", m.images),
+			call("images/variations", m.images),
+			call("audio/speech", m.audio),
+			call("audio/transcriptions", m.audio),
+			call("audio/translations", m.audio),
+			call("moderations", m.moderations),
+			call("responses/input_tokens", nil),
+			call("responses/compact", m.responses),
+			{Name: "models", Method: "GET", Pattern: "models/{model...}"},
+			{Name: "realtime", Method: "GET", Pattern: "realtime"},
+		},
+		calls("rerank", "decisions", "fim/completions"),
+		things(
+			"chat/completions", "responses", "models", "realtime", "files", "uploads", "batches", "assistants", "threads",
+			"vector_stores", "conversations", "containers", "evals", "fine_tuning", "videos", "skills", "chatkit", "audio",
+			"images", "organization",
+		),
+	)
+}
+
+// messagesEndpoints are Anthropic's Messages API, with its version stripped.
+func messagesEndpoints(m meters) []Endpoint {
+	return slices.Concat(
+		[]Endpoint{call("messages", m.messages), call("messages/count_tokens", m.countTokens)},
+		things("messages/batches"),
+	)
+}
+
+// anthropicEndpoints are all of Anthropic's, from https://docs.anthropic.com/en/api 2026-11.
+func anthropicEndpoints(m meters) []Endpoint {
+	return slices.Concat(
+		messagesEndpoints(m),
+		[]Endpoint{
+			call("complete", nil),
+			call("chat/completions", m.chat),
+			{Name: "models", Method: "GET", Pattern: "models/{model...}"},
+		},
+		things("files", "skills", "organizations"),
+	)
+}
+
+// geminiVerbs are the calls of a model in Google's dialect, below a pattern that ends in "{model}".
+func geminiVerbs(pattern string) []Endpoint {
+	verb := func(name string) Endpoint {
+		return call(name, nil).named(name, pattern+":"+name).of("model")
+	}
+	return []Endpoint{
+		verb("generateContent"),
+		verb("streamGenerateContent").streamed(),
+		verb("countTokens"),
+		verb("computeTokens"),
+		verb("embedContent"),
+		verb("batchEmbedContents"),
+		verb("asyncBatchEmbedContent").once(),
+		verb("batchGenerateContent").once(),
+		verb("generateMessage"),
+		verb("generateText"),
+		verb("predict"),
+		verb("predictLongRunning").once(),
+		verb("fetchPredictOperation"),
+		verb("serverStreamingPredict").streamed(),
+	}
+}
+
+// geminiEndpoints are Google AI Studio's, from https://ai.google.dev/api 2026-11.
+func geminiEndpoints(m meters) []Endpoint {
+	return slices.Concat(
+		geminiVerbs("{v}/models/{model}"),
+		geminiVerbs("{v}/tunedModels/{model}"),
+		[]Endpoint{{Name: "models", Method: "GET", Pattern: "{v}/models/{model...}"}},
+		under("{v}/openai/", "", openAIEndpoints(m)),
+		[]Endpoint{{Name: "files", Pattern: "upload/{v}/files/{rest...}"}},
+		under("{v}/", "", things("files", "cachedContents", "batches", "operations", "corpora", "tunedModels", "models")),
+	)
+}
+
+// vertexEndpoints are Vertex AI's, from https://cloud.google.com/vertex-ai/docs/reference/rest 2026-11.
+// Other vendors' models speak their own dialects there.
+func vertexEndpoints(m meters) []Endpoint {
+	const place = "{v}/projects/{project}/locations/{location}/"
+	raw := func(publisher string, mt meter) []Endpoint {
+		model := place + "publishers/" + publisher + "/models/{model}:"
+		return []Endpoint{
+			call("rawPredict", mt).named("rawPredict", model+"rawPredict").of("model"),
+			call("streamRawPredict", mt).named("streamRawPredict", model+"streamRawPredict").of("model").streamed(),
+		}
+	}
+	return slices.Concat(
+		geminiVerbs(place+"publishers/{publisher}/models/{model}"),
+		raw("anthropic", m.messages),
+		raw("mistralai", m.chat),
+		raw("{publisher}", nil),
+		under(place+"endpoints/openapi/", "", openAIEndpoints(m)),
+		geminiVerbs(place+"endpoints/{model}"),
+		geminiVerbs("{v}/publishers/{publisher}/models/{model}"),
+		under(place, "", things("cachedContents", "batchPredictionJobs", "operations", "endpoints", "models")),
+	)
+}
+
+// bedrockEndpoints are Bedrock's, from https://docs.aws.amazon.com/bedrock/latest/APIReference 2026-11.
+func bedrockEndpoints(m meters) []Endpoint {
+	const runtime, mantle = "{service}/{region}/", "bedrock-mantle/{region}/"
+	verb := func(name string) Endpoint {
+		return call(name, nil).named(name, runtime+"model/{model}/"+name).of("model")
+	}
+	return slices.Concat(
+		under(mantle+"anthropic/v1/", "", messagesEndpoints(m)),
+		under(mantle+"v1/", "", openAIEndpoints(m)),
+		[]Endpoint{
+			verb("converse"),
+			verb("converse-stream").streamed(),
+			verb("invoke"),
+			verb("invoke-with-response-stream").streamed(),
+			verb("invoke-with-bidirectional-stream").streamed().once(),
+			verb("count-tokens"),
+			call("guardrail", nil).named("guardrail", runtime+"guardrail/{id}/version/{version}/apply"),
+		},
+		under(runtime+"openai/v1/", "", openAIEndpoints(m)),
+		under(runtime+"v1/", "", openAIEndpoints(m)),
+		under(runtime, "", things("async-invoke")),
+	)
+}
+
+// azureOpenAIEndpoints are those below a deployment, which names the model.
+func azureOpenAIEndpoints(m meters) []Endpoint {
+	es := openAIEndpoints(m)
+	es = slices.DeleteFunc(es, func(e Endpoint) bool { return e.Model != "" || e.Name == "models" })
+	return under("{resource}/{deployment}/", "deployment", es)
+}
+
+// foundryEndpoints are the dialects that an Azure resource serves.
+func foundryEndpoints(m meters) []Endpoint {
+	return slices.Concat(
+		under("{resource}/anthropic/v1/", "", anthropicEndpoints(m)),
+		under("{resource}/openai/v1/", "", openAIEndpoints(m)),
+		under("{resource}/openai/deployments/{deployment}/", "deployment", []Endpoint{
+			call("chat/completions", m.chat), call("completions", m.completions), call("embeddings", m.embeddings),
+		}),
+		under("{resource}/models/", "", []Endpoint{
+			call("chat/completions", m.chat), call("embeddings", m.embeddings), call("images/embeddings", m.embeddings),
+		}),
+	)
+}
+
+// mistralEndpoints are Mistral's own, beside OpenAI's: https://docs.mistral.ai/api 2026-11.
+func mistralEndpoints(m meters) []Endpoint {
+	return slices.Concat(
+		[]Endpoint{
+			call("fim/completions", m.chat),
+			call("agents/completions", m.chat),
+		},
+		calls("chat/moderations", "classifications", "chat/classifications", "ocr"),
+		things("agents", "libraries", "batch", "fine_tuning"),
+	)
+}
+
+// cohereEndpoints are Cohere's, from https://docs.cohere.com/reference/about 2026-11; version 1 is
+// stripped.
+func cohereEndpoints(m meters) []Endpoint {
+	return slices.Concat(
+		calls("v2/chat", "v2/embed", "v2/rerank", "v2/audio/transcriptions"),
+		calls("chat", "embed", "rerank", "classify", "tokenize", "detokenize", "generate", "summarize", "check-api-key"),
+		[]Endpoint{{Name: "models", Method: "GET", Pattern: "models/{model...}"}},
+		under("compatibility/v1/", "", openAIEndpoints(m)),
+		things("v2/batches", "datasets", "embed-jobs", "connectors", "finetuning"),
+	)
+}
+
+// perplexityEndpoints are Perplexity's own: https://docs.perplexity.ai/api-reference 2026-11.
+func perplexityEndpoints(meters) []Endpoint {
+	return slices.Concat(calls("search"), things("async/chat/completions"))
+}
+
+// deepseekEndpoints are DeepSeek's other surfaces: https://api-docs.deepseek.com 2026-11.
+func deepseekEndpoints(m meters) []Endpoint {
+	return slices.Concat(
+		under("anthropic/v1/", "", messagesEndpoints(m)),
+		under("beta/", "", []Endpoint{call("chat/completions", m.chat), call("completions", m.completions)}),
+		[]Endpoint{{Name: "user/balance", Method: "GET", Pattern: "user/balance"}},
+	)
+}
+
+// openRouterEndpoints are OpenRouter's own: https://openrouter.ai/docs/api-reference 2026-11.
+func openRouterEndpoints() []Endpoint {
+	return things("generation", "credits", "key", "keys", "providers")
+}
+
+// workersEndpoints are Workers AI's: https://developers.cloudflare.com/workers-ai 2026-11. A path that
+// is none of its API is a model to run.
+func workersEndpoints(m meters) []Endpoint {
+	run := call("run", nil).of("model")
+	run.Method = "" // some models are called by WebSocket
+	return slices.Concat(
+		under("v1/", "", []Endpoint{
+			call("chat/completions", m.chat), call("completions", m.completions), call("embeddings", m.embeddings),
+			call("responses", m.responses), call("messages", m.messages), call("messages/count_tokens", m.countTokens),
+		}),
+		things("v1", "models"),
+		calls("tomarkdown"),
+		[]Endpoint{run.named("run", "run/{model...}"), run.named("run", "{model...}")},
+	)
+}
+
+// huggingFaceEndpoints are the old Inference API, where the model is the path, and the OpenAI dialect
+// that its heirs put below the model: https://huggingface.co/docs/api-inference 2023-10.
+func huggingFaceEndpoints(m meters) []Endpoint {
+	return []Endpoint{
+		call("chat/completions", m.chat).named("chat/completions", "{model...}/v1/chat/completions").of("model"),
+		call("completions", m.completions).named("completions", "{model...}/v1/completions").of("model"),
+		{Name: "inference", Pattern: "{model...}", Model: "model", Repeatable: true},
+	}
+}
+
+// replicateEndpoints are Replicate's: https://replicate.com/docs/reference/http 2026-11. Creating a
+// prediction twice would call its webhook twice.
+func replicateEndpoints() []Endpoint {
+	return slices.Concat(
+		[]Endpoint{
+			call("predictions", nil).named("predictions", "models/{model...}/predictions").of("model").once(),
+			call("predictions", nil).named("predictions", "deployments/{model...}/predictions").of("model").once(),
+			call("search", nil),
+		},
+		things("predictions", "models", "deployments", "trainings", "files", "account", "hardware", "collections", "webhooks"),
+	)
+}
+
+// basetenEndpoints are the dedicated deployments: https://docs.baseten.co/reference 2026-11.
+func basetenEndpoints() []Endpoint {
+	return []Endpoint{call("predict", nil).named("predict", "model/{model}/{rest...}").of("model").once()}
+}
+
+// parallelEndpoints are Parallel's: https://docs.parallel.ai/api-reference 2026-11.
+func parallelEndpoints(m meters) []Endpoint {
+	chat := call("chat/completions", m.chat)
+	return slices.Concat(
+		[]Endpoint{
+			chat,
+			chat.named("chat/completions", "{v}/chat/completions"),
+			call("search", nil).named("search", "{v}/search"),
+			call("extract", nil).named("extract", "{v}/extract"),
+		},
+		under("{v}/", "", things("tasks", "findall", "monitors")),
+	)
+}
+
+// falEndpoints: the path is the app. https://docs.fal.ai/model-apis 2026-11. Calls may be put into a
+// queue, so they are not sent twice.
+func falEndpoints() []Endpoint {
+	return []Endpoint{{Name: "run", Pattern: "{model...}", Model: "model"}}
+}
+
+// ideogramEndpoints are Ideogram's: https://developer.ideogram.ai/api-reference 2026-11.
+func ideogramEndpoints() []Endpoint {
+	return slices.Concat(
+		[]Endpoint{call("images", nil).named("images", "v1/{model}/{action}").of("model")},
+		calls("generate", "edit", "remix", "upscale", "describe", "reframe"),
+		things("datasets", "models", "manage"),
+	)
+}
+
+// cartesiaEndpoints are Cartesia's: https://docs.cartesia.ai/api-reference 2026-11.
+func cartesiaEndpoints() []Endpoint {
+	return slices.Concat(
+		[]Endpoint{call("tts/bytes", nil), call("tts/sse", nil).streamed(), call("stt", nil)},
+		calls("infill/bytes", "voice-changer/bytes", "voice-changer/sse", "access-token"),
+		things("tts", "stt", "voices", "datasets", "fine-tunes", "pronunciation-dicts", "agents"),
+	)
+}
+
+// elevenLabsEndpoints are ElevenLabs': https://elevenlabs.io/docs/api-reference 2026-11.
+func elevenLabsEndpoints() []Endpoint {
+	say := func(name string) Endpoint {
+		return call(name, nil).named(name, "{v}/"+name+"/{voice}/{rest...}")
+	}
+	post := func(name string) Endpoint {
+		return call(name, nil).named(name, "{v}/"+name+"/{rest...}")
+	}
+	return slices.Concat(
+		[]Endpoint{
+			say("text-to-speech"), say("speech-to-speech"), post("text-to-dialogue"), post("speech-to-text"),
+			post("sound-generation"), post("music"), post("audio-isolation"),
+		},
+		under("{v}/", "", things("voices", "models", "user", "history", "convai", "dubbing", "studio")),
+	)
+}
+
+// deepgramEndpoints are Deepgram's: https://developers.deepgram.com/reference 2026-11.
+func deepgramEndpoints() []Endpoint {
+	any := func(name string) Endpoint { // by WebSocket too
+		return Endpoint{Name: name, Pattern: "{v}/" + name, Repeatable: true}
+	}
+	return slices.Concat(
+		[]Endpoint{any("listen"), any("speak"), any("read")},
+		under("{v}/", "", things("models", "projects", "auth", "agent")),
+	)
+}
+
+// ollamaEndpoints are Ollama's own: https://docs.ollama.com/api 2026-11.
+func ollamaEndpoints() []Endpoint {
+	return slices.Concat(
+		calls("api/chat", "api/generate", "api/embed", "api/embeddings", "api/show"),
+		things("api"),
+	)
+}
+
+// vllmEndpoints are vLLM's own:
+// https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html 2026-11.
+func vllmEndpoints() []Endpoint {
+	return slices.Concat(
+		calls("tokenize", "detokenize", "pooling", "classify", "score", "rerank", "v2/rerank", "v2/embed"),
+		things("health", "version", "metrics"),
+	)
+}
+
+// llamaEndpoints are the llama.cpp server's own:
+// https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md 2026-11.
+func llamaEndpoints() []Endpoint {
+	return slices.Concat(
+		calls("completion", "infill", "embedding", "tokenize", "detokenize", "apply-template", "rerank", "reranking"),
+		things("health", "props", "slots", "metrics", "lora-adapters", "api"),
+	)
+}
+
+// lmStudioEndpoints are LM Studio's own: https://lmstudio.ai/docs/developer 2026-11.
+func lmStudioEndpoints() []Endpoint {
+	return slices.Concat(
+		[]Endpoint{call("api/chat", nil).named("api/chat", "api/{v}/chat"), call("api/embeddings", nil).named("api/embeddings", "api/{v}/embeddings")},
+		things("api"),
+	)
+}

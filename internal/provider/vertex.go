@@ -1,0 +1,27 @@
+package provider
+
+import "strings"
+
+// vertexAddress finds the host in the path's locations/{region}. The locations "global", "us" and
+// "eu" have hosts of their own form; a path without a location (express mode) goes to the global one.
+func vertexAddress(p *Provider, in Call) (Target, error) {
+	const global = "aiplatform.googleapis.com"
+	_, rest, _ := strings.Cut(in.Path, "/projects/")
+	_, rest, ok := strings.Cut(rest, "/locations/")
+	if !ok {
+		return p.at(global, in.Path, in.Query), nil
+	}
+	region, _, _ := strings.Cut(rest, "/")
+	name, err := label("location", region)
+	if err != nil {
+		return Target{}, err
+	}
+	host := p.fill("region", name)
+	switch name {
+	case "global":
+		host = global
+	case "us", "eu":
+		host = "aiplatform." + name + ".rep.googleapis.com"
+	}
+	return p.at(host, in.Path, in.Query), nil
+}
