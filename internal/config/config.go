@@ -1,6 +1,12 @@
 // Package config is the one struct of settings that a process is started with. Name, default and
 // help stand on the field; the environment name follows from the path (log.level is
 // SLUICE_LOG_LEVEL). Flags beat the environment, which beats the file, which beats the defaults.
+//
+// The tags of a field: key is its name in the file; default and help speak for themselves; enum
+// lists the texts that are allowed; min and max bound a number, a size (bytes) or a duration
+// (nanoseconds), where min is 0 when it is not given; each names the key of a map in help and
+// documentation, and env:"known" there says that the environment can only speak of keys that the file
+// has, because a key cannot be told from its name in the environment; restart:"yes" marks what a running process cannot change.
 package config
 
 import (
@@ -11,16 +17,16 @@ import (
 
 // Config is the whole configuration. The file docs/configuration.md is generated from it.
 type Config struct {
-	Listen      string        `key:"listen" default:"127.0.0.1:8088" help:"address that applications call"`
-	AdminListen string        `key:"admin_listen" help:"address of a second listener for management API, dashboard and operations; empty: all on listen"`
-	BasePath    string        `key:"base_path" help:"path prefix that a reverse proxy in front leaves on, for example /ai"`
-	DataDir     string        `key:"data_dir" default:"./sluice-data" help:"directory for log, databases and keys; one process each, no network file system"`
+	Listen      string        `key:"listen" restart:"yes" default:"127.0.0.1:8088" help:"address that applications call"`
+	AdminListen string        `key:"admin_listen" restart:"yes" help:"address of a second listener for management API, dashboard and operations; empty: all on listen"`
+	BasePath    string        `key:"base_path" restart:"yes" help:"path prefix that a reverse proxy in front leaves on, for example /ai"`
+	DataDir     string        `key:"data_dir" restart:"yes" default:"./sluice-data" help:"directory for log, databases and keys; one process each, no network file system"`
 	AdminToken  sluice.Secret `key:"admin_token" help:"token for the management API; needed when listening on more than loopback"`
 
 	TLS       TLS                 `key:"tls"`
-	Hosts     map[string]Host     `key:"hosts" help:"custom host names: which account and gateway a host means; paths there begin at the provider"`
-	Accounts  map[string]Account  `key:"accounts" help:"accounts and their gateways; default/default exists from the start while listening on loopback"`
-	Providers map[string]Provider `key:"providers" help:"settings of built-in providers by slug, and self-hosted engines of your own"`
+	Hosts     map[string]Host     `key:"hosts" each:"host" env:"known" help:"custom host names: which account and gateway a host means; paths there begin at the provider"`
+	Accounts  map[string]Account  `key:"accounts" each:"account" help:"accounts and their gateways; default/default exists from the start while listening on loopback"`
+	Providers map[string]Provider `key:"providers" each:"provider" help:"settings of built-in providers by slug, and self-hosted engines of your own"`
 	Limits    Limits              `key:"limits"`
 	Timeouts  Timeouts            `key:"timeouts"`
 	Upstream  Upstream            `key:"upstream"`
@@ -43,7 +49,7 @@ type Host struct {
 // Account is a tenant: its id stands first in every path.
 type Account struct {
 	Aliases  []string           `key:"aliases" help:"other ids that mean this account, for example the 32-hex id that apps carry from elsewhere"`
-	Gateways map[string]Gateway `key:"gateways" help:"gateways by id, 1 to 64 characters of a-z, 0-9, - and _"`
+	Gateways map[string]Gateway `key:"gateways" each:"gateway" help:"gateways by id, 1 to 64 characters of a-z, 0-9, - and _"`
 }
 
 // Gateway is the set of rules that a caller names in the path.
@@ -55,17 +61,17 @@ type Gateway struct {
 // Provider changes a built-in provider, or makes one of a kind for a self-hosted engine.
 type Provider struct {
 	BaseURL string `key:"base_url" help:"address to call instead of the built-in one: scheme, host and path prefix"`
-	Kind    string `key:"kind" help:"for a slug that is not built in: openai (any OpenAI-compatible address)"`
+	Kind    string `key:"kind" enum:"openai" help:"for a slug that is not built in: openai (any OpenAI-compatible address)"`
 }
 
 // Limits bound what one caller can use up.
 type Limits struct {
-	BodyBytes   Bytes         `key:"body_bytes" default:"25MB" help:"largest request body that is read whole; larger ones stream through where nothing must read them"`
-	HeaderBytes Bytes         `key:"header_bytes" default:"64KB" help:"largest request head"`
-	MemoryBytes Bytes         `key:"memory_bytes" default:"0" help:"most memory for bodies of all requests together; 0: a quarter of the memory limit, 1 GB at most"`
-	SpoolBytes  Bytes         `key:"spool_bytes" default:"4GB" help:"most disk for request bodies that memory has no room for"`
+	BodyBytes   Bytes         `key:"body_bytes" min:"1" default:"25MB" help:"largest request body that is read whole; larger ones stream through where nothing must read them"`
+	HeaderBytes Bytes         `key:"header_bytes" min:"4096" max:"16777216" restart:"yes" default:"64KB" help:"largest request head"`
+	MemoryBytes Bytes         `key:"memory_bytes" restart:"yes" default:"0" help:"most memory for bodies of all requests together; 0: a quarter of the memory limit, 1 GB at most"`
+	SpoolBytes  Bytes         `key:"spool_bytes" restart:"yes" default:"4GB" help:"most disk for request bodies that memory has no room for"`
 	Wait        time.Duration `key:"wait" default:"5s" help:"how long a request waits for room for its body before 503"`
-	Conns       int           `key:"conns" default:"0" help:"most open client connections; 0: what the process's file limit allows"`
+	Conns       int           `key:"conns" restart:"yes" default:"0" help:"most open client connections; 0: what the process's file limit allows"`
 }
 
 // Timeouts bound the stages of a request. 0 means unbounded.
@@ -84,10 +90,10 @@ type Timeouts struct {
 
 // Upstream is about connections to providers.
 type Upstream struct {
-	Transport    string `key:"transport" default:"auto" help:"auto: the own HTTP/1.1 client where it applies; std: net/http's Transport for all"`
-	ConnsPerHost int    `key:"conns_per_host" default:"0" help:"most connections to one upstream host; 0: no bound"`
-	IdlePerHost  int    `key:"idle_per_host" default:"512" help:"most idle connections kept to one upstream host"`
-	CAFile       string `key:"ca_file" help:"more trusted certificate authorities, PEM, besides the system's"`
+	Transport    string `key:"transport" enum:"auto,std" restart:"yes" default:"auto" help:"auto: the own HTTP/1.1 client where it applies; std: net/http's Transport for all"`
+	ConnsPerHost int    `key:"conns_per_host" restart:"yes" default:"0" help:"most connections to one upstream host; 0: no bound"`
+	IdlePerHost  int    `key:"idle_per_host" restart:"yes" default:"512" help:"most idle connections kept to one upstream host"`
+	CAFile       string `key:"ca_file" restart:"yes" help:"more trusted certificate authorities, PEM, besides the system's"`
 	// PrivateHosts are hosts, addresses or CIDR ranges that may be called although they are private.
 	PrivateHosts []string `key:"private_hosts" help:"hosts, addresses or CIDR ranges that custom addresses may lead to although they are private"`
 }
@@ -99,20 +105,16 @@ type CORS struct {
 
 // Log is about the log of exchanges and the process's own messages.
 type Log struct {
-	Level      string        `key:"level" default:"info" help:"of the process's own messages: debug, info, warn, error"`
-	Format     string        `key:"format" default:"auto" help:"of the process's own messages: text, json, or auto (text on a terminal)"`
-	Durability string        `key:"durability" default:"batched" help:"batched: a killed process loses at most 50 ms; strict: nothing that a client has wholly received; fsync: that on power loss too"`
-	FsyncEvery time.Duration `key:"fsync_every" default:"1s" help:"how often appended records are forced to disk: what power loss can cost"`
-	QueueBytes Bytes         `key:"queue_bytes" default:"64MB" help:"most memory for records on their way to disk"`
+	Level      string        `key:"level" enum:"debug,info,warn,error" default:"info" help:"of the process's own messages: debug, info, warn, error"`
+	Format     string        `key:"format" enum:"text,json,auto" restart:"yes" default:"auto" help:"of the process's own messages: text, json, or auto (text on a terminal)"`
+	Durability string        `key:"durability" enum:"batched,strict,fsync" restart:"yes" default:"batched" help:"batched: a killed process loses at most 50 ms; strict: nothing that a client has wholly received; fsync: that on power loss too"`
+	FsyncEvery time.Duration `key:"fsync_every" min:"1" restart:"yes" default:"1s" help:"how often appended records are forced to disk: what power loss can cost"`
+	QueueBytes Bytes         `key:"queue_bytes" min:"1048576" restart:"yes" default:"64MB" help:"most memory for records on their way to disk"`
 	BodyBytes  Bytes         `key:"body_bytes" default:"10MB" help:"most bytes stored of one body; the entry says when it was cut"`
 	MaxAge     time.Duration `key:"max_age" default:"0" help:"delete entries older than this; 0: keep"`
 	MaxBodyAge time.Duration `key:"max_body_age" default:"0" help:"delete stored bodies older than this; 0: as long as entries"`
 	MaxRows    int64         `key:"max_rows" default:"10000000" help:"most entries"`
 	MaxBytes   Bytes         `key:"max_bytes" default:"10GB" help:"most disk for the log"`
 	MinFree    Bytes         `key:"min_free" default:"512MB" help:"free disk space below which the log gives way: oldest entries, then bodies, then rows"`
-	WhenFull   string        `key:"when_full" default:"DELETE_OLDEST" help:"at max_rows or max_bytes: DELETE_OLDEST or STOP_INSERTING"`
+	WhenFull   string        `key:"when_full" enum:"DELETE_OLDEST,STOP_INSERTING" default:"DELETE_OLDEST" help:"at max_rows or max_bytes: DELETE_OLDEST or STOP_INSERTING"`
 }
-
-// Bytes is a size. It is written as a number with an optional unit: 512KB, 25MB, 4GB (powers of 1,024
-// are meant by KiB, MiB, GiB; KB, MB and GB are powers of 1,000).
-type Bytes int64
