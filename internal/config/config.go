@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Listen      string        `key:"listen" restart:"yes" default:"127.0.0.1:8088" help:"address that applications call"`
 	AdminListen string        `key:"admin_listen" restart:"yes" help:"address of a second listener for management API, dashboard and operations; empty: all on listen"`
-	BasePath    string        `key:"base_path" restart:"yes" help:"path prefix that a reverse proxy in front leaves on, for example /ai"`
+	BasePath    string        `key:"base_path" help:"path prefix that a reverse proxy in front leaves on, for example /ai"`
 	DataDir     string        `key:"data_dir" restart:"yes" default:"./sluice-data" help:"directory for log, databases and keys; one process each, no network file system"`
 	AdminToken  sluice.Secret `key:"admin_token" help:"token for the management API; needed when listening on more than loopback"`
 
@@ -36,8 +36,8 @@ type Config struct {
 
 // TLS makes the listeners speak TLS, with HTTP/2 by ALPN.
 type TLS struct {
-	Cert string `key:"cert" help:"file with the certificate chain, PEM; read again on reload"`
-	Key  string `key:"key" help:"file with its private key, PEM"`
+	Cert string `key:"cert" restart:"yes" help:"file with the certificate chain, PEM; read again on reload"`
+	Key  string `key:"key" restart:"yes" help:"file with its private key, PEM"`
 }
 
 // Host is what a custom host name means.
@@ -76,10 +76,10 @@ type Limits struct {
 
 // Timeouts bound the stages of a request. 0 means unbounded.
 type Timeouts struct {
-	Header      time.Duration `key:"header" default:"10s" help:"a client's time to send a request's head"`
+	Header      time.Duration `key:"header" restart:"yes" default:"10s" help:"a client's time to send a request's head"`
 	Body        time.Duration `key:"body" default:"60s" help:"a client's longest pause within a request's body"`
-	Keepalive   time.Duration `key:"keepalive" default:"120s" help:"how long an idle client connection stays open"`
-	ClientWrite time.Duration `key:"client_write" default:"60s" help:"how long a client may take no byte of an answer"`
+	Keepalive   time.Duration `key:"keepalive" restart:"yes" default:"120s" help:"how long an idle client connection stays open"`
+	ClientWrite time.Duration `key:"client_write" restart:"yes" default:"60s" help:"how long a client may take no byte of an answer"`
 	Connect     time.Duration `key:"connect" default:"10s" help:"DNS, dial and a place among the host's connections"`
 	TLS         time.Duration `key:"tls" default:"10s" help:"TLS handshake with the upstream"`
 	FirstByte   time.Duration `key:"first_byte" default:"10m" help:"until the head of the upstream's answer"`
@@ -95,7 +95,7 @@ type Upstream struct {
 	IdlePerHost  int    `key:"idle_per_host" restart:"yes" default:"512" help:"most idle connections kept to one upstream host"`
 	CAFile       string `key:"ca_file" restart:"yes" help:"more trusted certificate authorities, PEM, besides the system's"`
 	// PrivateHosts are hosts, addresses or CIDR ranges that may be called although they are private.
-	PrivateHosts []string `key:"private_hosts" help:"hosts, addresses or CIDR ranges that custom addresses may lead to although they are private"`
+	PrivateHosts []string `key:"private_hosts" restart:"yes" help:"hosts, addresses or CIDR ranges that custom addresses may lead to although they are private"`
 }
 
 // CORS lets browsers call the data plane.

@@ -13,7 +13,7 @@ func reserved(name string) bool {
 	case "CONFIG", "TOKEN", "URL", "PROFILE", "PORT":
 		return true
 	}
-	return strings.HasPrefix(name, "TEST_") || strings.HasPrefix(name, "PORT_") || strings.HasPrefix(name, "SERVICE_")
+	return strings.HasPrefix(name, "TEST_") || strings.HasPrefix(name, "DEBUG_") || strings.HasPrefix(name, "PORT_") || strings.HasPrefix(name, "SERVICE_")
 }
 
 // fromEnv reads the environment. A variable that fits no setting is a warning, not an error: the
