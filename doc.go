@@ -5,16 +5,19 @@
 // The map of the module, lowest level first. A package imports smaller levels
 // only; TestImportOrder in this directory holds that.
 //
-//	0  sluice                 ID, Header, Usage, Money, LogEntry, Error, Secret
-//	1  internal/wire/...      bytes <-> structs: framings (sse, jsonscan, inflate), dialects (openai, anthropic)
-//	1  internal/config        the one configuration struct, its defaults and its validation
-//	2  internal/provider      the table of upstreams; the offline provider echo
-//	2  internal/upstream      connections to providers: pools, deadlines, dial rules
-//	2  internal/reqlog        the append-only log: records, segments, queue, recovery
-//	3  internal/proxy         the life of one request; proxy/serve.go is the first file to read
-//	3  internal/admin         the management API
-//	3  internal/store/...     implementations of what level 2 declares: logindex (SQLite)
-//	3  internal/client        the public API as Go calls
-//	4  internal/app           wiring, top to bottom
-//	5  internal/cli           the commands; cmd/sluice runs them
+//	0  sluice                   ID, Header, Usage, Money, LogEntry, Error, Secret
+//	1  internal/wire/...        bytes <-> structs: framings (sse, jsonscan, inflate), dialects (openai, anthropic)
+//	1  internal/config          the one configuration struct, its defaults and its validation
+//	2  internal/provider        the table of upstreams; the offline provider echo
+//	2  internal/upstream        connections to providers: pools, deadlines, dial rules
+//	2  internal/reqlog          the append-only log: records, segments, queue, recovery
+//	3  internal/proxy           the life of one request; proxy/serve.go is the first file to read
+//	3  internal/admin           the management API
+//	3  internal/store/logindex  the log's index: SQLite files, one per day
+//	3  internal/client          the public API as Go calls
+//	4  internal/app             wiring, top to bottom
+//	4  internal/store/storetest  proof of what level 2 declares, run by every implementation
+//	4  internal/proxy/proxytest  a gateway and a scripted upstream in one line, for tests
+//	5  internal/cli             the commands
+//	6  cmd/sluice               main: a signal context, and the commands
 package sluice
