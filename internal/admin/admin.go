@@ -1,0 +1,129 @@
+// Package admin is the management API: the reference's shapes under /client/v4, with our additions.
+// Its handlers read; nothing here changes a setting or a log entry.
+//
+// One table (routes.go) lists every route with the role it needs. A request is checked against the
+// admin token before it is routed, so that what the table does not know is closed as well. Answers
+// have the reference's envelope, failures included (errors.go maps a sluice.Kind to status and
+// code once), and no answer may be cached.
+//
+// The OpenAPI document is generated from the handlers' own types and served beside them.
+package admin
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
+)
+
+// Log is what the handlers need of the log of exchanges; *reqlog.Log is one.
+type Log interface {
+	reqlog.Reader
+	// Follow yields the records after from and waits for more, until ctx ends.
+	Follow(ctx context.Context, from reqlog.Pos) iter.Seq2[reqlog.Record, error]
+	// Head returns the position after the last record.
+	Head() reqlog.Pos
+	// Body opens a stored body. Its error has sluice.KindNotFound when nothing is stored.
+	Body(ctx context.Context, row reqlog.Row, side reqlog.Side) (io.ReadCloser, error)
+	// Stats returns the log's own numbers. It is cheap.
+	Stats() reqlog.Stats
+}
+
+// Deps are what the handlers need. All but Done and Version must be set.
+type Deps struct {
+	Log Log
+	// Settings returns the settings in force. It is called once per request; what it returns is not
+	// changed by anybody.
+	Settings func() *Settings
+	// Status returns what the process knows of itself. It is cheap.
+	Status func() Status
+	// Token returns the admin token in force. The zero Secret: there is none, and only callers on the
+	// machine itself are let in, by a loopback address that they also named in Host.
+	Token  func() sluice.Secret
+	Logger *slog.Logger
+	// Done is closed when the server stops: event streams end then, which http.Server.Shutdown waits
+	// for. nil: they end with their requests only.
+	Done <-chan struct{}
+	// Version of the program, for the OpenAPI document.
+	Version string
+}
+
+// Settings is the part of the configuration that the API shows.
+type Settings struct {
+	Accounts []Account
+	// Provider tells whether a path segment names a provider, and gives its slug.
+	Provider func(segment string) (slug string, known bool)
+	// Endpoint is the address of the data plane, scheme, host and base path, without a slash at its
+	// end. "": the address that the caller of the API used, followed by BasePath.
+	Endpoint string
+	BasePath string    // path prefix that a proxy in front leaves on: "/ai" or ""
+	Loaded   time.Time // when these settings came into force
+}
+
+// Account is one tenant.
+type Account struct {
+	ID       string
+	Aliases  []string
+	Gateways []Gateway // sorted by ID
+}
+
+// Gateway is the configuration of one gateway.
+type Gateway struct {
+	ID             string
+	CollectLogs    bool
+	CollectPayload bool
+	Authentication bool
+	MaxRows        int64  // most log entries that are kept; 0: no bound
+	WhenFull       string // "DELETE_OLDEST" or "STOP_INSERTING"
+}
+
+// server holds what all handlers share.
+type server struct {
+	Deps
+	fields   fieldSet
+	document document
+}
+
+// New returns the handler of everything under /client/v4. It does not clean paths, and expects them
+// without the base path.
+func New(d Deps) http.Handler {
+	s := &server{Deps: d, fields: newFieldSet()}
+	router := chi.NewRouter()
+	router.Use(s.guard)
+	router.NotFound(s.notFound)
+	router.MethodNotAllowed(s.methodNotAllowed)
+
+	api := humachi.New(router, s.apiConfig())
+	api.UseMiddleware(clientErrors)
+	for _, rt := range routes() {
+		op := rt.operation(api.OpenAPI().Components.Schemas)
+		op.Middlewares = append(op.Middlewares, s.require(rt.Role))
+		rt.register(s, api, op)
+	}
+	s.document = newDocument(api.OpenAPI())
+	return router
+}
+
+// apiConfig is huma's default without what would add routes or fields of its own.
+func (s *server) apiConfig() huma.Config {
+	c := huma.DefaultConfig("Sluice management API", cmp.Or(s.Version, "dev"))
+	c.Info.Description = "The reference's AI Gateway paths and shapes, with additions; every answer has the envelope."
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.CreateHooks = nil // no $schema links in answers
+	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat}
+	c.Transformers = []huma.Transformer{validationFailure}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "the admin token"},
+	}
+	return c
+}

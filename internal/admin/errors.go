@@ -1,0 +1,160 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	sluice "github.com/sluicehq/sluice"
+)
+
+// The reference's codes.
+const (
+	codeInternal       = 7000
+	codeInvalid        = 7001
+	codeNotFound       = 7002
+	codeUnroutable     = 7003
+	codeAuthentication = 10000
+)
+
+// wireError is how a Kind leaves the API.
+type wireError struct{ status, code int }
+
+// wireErrors maps each Kind that a handler can fail with; one that is missing is a fault of ours.
+func wireErrors() map[sluice.Kind]wireError {
+	return map[sluice.Kind]wireError{
+		sluice.KindInvalid:      {http.StatusBadRequest, codeInvalid},
+		sluice.KindNoGateway:    {http.StatusNotFound, codeNotFound},
+		sluice.KindNoProvider:   {http.StatusNotFound, codeNotFound},
+		sluice.KindNotFound:     {http.StatusNotFound, codeNotFound},
+		sluice.KindUnauthorized: {http.StatusUnauthorized, codeAuthentication},
+		sluice.KindForbidden:    {http.StatusForbidden, codeAuthentication},
+		sluice.KindTooLarge:     {http.StatusRequestEntityTooLarge, codeInvalid},
+		sluice.KindUnsupported:  {http.StatusUnsupportedMediaType, codeInvalid},
+		sluice.KindUnavailable:  {http.StatusServiceUnavailable, codeInternal},
+		sluice.KindTimeout:      {http.StatusGatewayTimeout, codeInternal},
+	}
+}
+
+// Fault is one entry of an answer's errors.
+type Fault struct {
+	Code    int      `json:"code" doc:"7000 internal, 7001 invalid input, 7002 not found, 7003 no such path, 10000 authentication"`
+	Message string   `json:"message"`
+	Path    []string `json:"path,omitempty" doc:"where in the request the fault lies: place, then name"`
+	Field   string   `json:"field,omitempty" doc:"name of the parameter that is wrong"`
+	Hint    string   `json:"hint,omitempty" doc:"how to put it right"`
+}
+
+// Failure is the answer to a call that failed.
+type Failure struct {
+	status   int
+	Success  bool     `json:"success" doc:"false"`
+	Errors   []Fault  `json:"errors"`
+	Messages []string `json:"messages"`
+	Result   *string  `json:"result" doc:"null"`
+}
+
+// Error lists the faults, for logs.
+func (f *Failure) Error() string {
+	texts := make([]string, len(f.Errors))
+	for i := range f.Errors {
+		texts[i] = f.Errors[i].Message
+	}
+	return strings.Join(texts, "; ")
+}
+
+// GetStatus returns the HTTP status; huma asks for it.
+func (f *Failure) GetStatus() int { return f.status }
+
+func newFailure(status int, faults ...Fault) *Failure {
+	return &Failure{status: status, Errors: faults, Messages: []string{}}
+}
+
+// failureOf turns err into what the caller may see of it.
+func failureOf(err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	e, ok := errors.AsType[*sluice.Error](err)
+	if !ok {
+		return internalFailure()
+	}
+	wire, known := wireErrors()[e.Kind]
+	if !known {
+		return internalFailure()
+	}
+	fault := Fault{Code: wire.code, Message: e.Msg, Field: e.Field, Hint: e.Hint}
+	if e.Field != "" {
+		fault.Path = []string{"query", e.Field}
+	}
+	return newFailure(wire.status, fault)
+}
+
+func internalFailure() *Failure {
+	return newFailure(http.StatusInternalServerError, Fault{Code: codeInternal, Message: "internal error"})
+}
+
+// failed is failureOf for a handler: it also logs what is our fault.
+func (s *server) failed(ctx context.Context, operation string, err error) *Failure {
+	f := failureOf(err)
+	if f.status >= http.StatusInternalServerError && ctx.Err() == nil {
+		s.Logger.ErrorContext(ctx, "management call failed", "operation", operation, "error", err)
+	}
+	return f
+}
+
+func invalid(field, msg, hint string) error {
+	return &sluice.Error{Kind: sluice.KindInvalid, Field: field, Msg: msg, Hint: hint}
+}
+
+func notFound(msg string) error { return &sluice.Error{Kind: sluice.KindNotFound, Msg: msg} }
+
+// validationFailure turns the errors that huma makes itself (a parameter that does not parse, or is
+// out of bounds) into the API's shape. A transformer, because the other way, replacing the function
+// huma.NewError, changes a variable that all of the process shares.
+func validationFailure(ctx huma.Context, _ string, v any) (any, error) {
+	model, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	ctx.SetHeader("Content-Type", "application/json")
+	if model.Status >= http.StatusInternalServerError {
+		return internalFailure(), nil
+	}
+	f := newFailure(model.Status)
+	for _, d := range model.Errors {
+		if d == nil {
+			continue
+		}
+		path := strings.Split(d.Location, ".")
+		f.Errors = append(f.Errors, Fault{Code: codeInvalid, Message: d.Message, Path: path, Field: path[len(path)-1]})
+	}
+	if len(f.Errors) == 0 {
+		f.Errors = []Fault{{Code: codeInvalid, Message: model.Detail}}
+	}
+	return f, nil
+}
+
+// clientErrors makes huma's 422 the reference's 400.
+func clientErrors(ctx huma.Context, next func(huma.Context)) { next(statusContext{ctx}) }
+
+// innerContext lets statusContext embed huma.Context, which has a method of the name Context.
+type innerContext huma.Context
+
+// statusContext is a huma.Context whose status 422 reads 400.
+type statusContext struct{ innerContext }
+
+// SetStatus sends the status.
+func (c statusContext) SetStatus(code int) {
+	if code == http.StatusUnprocessableEntity {
+		code = http.StatusBadRequest
+	}
+	c.innerContext.SetStatus(code)
+}
+
+// Unwrap gives the adapter its own context back.
+func (c statusContext) Unwrap() huma.Context { return c.innerContext }

@@ -1,0 +1,253 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
+)
+
+// ListLogsInput are the parameters of a list of entries: the reference's, its older ones, and ours.
+type ListLogsInput struct {
+	GatewayPath
+	FlatFilters
+	Page             int    `query:"page" default:"1" minimum:"1" maximum:"1000000000" doc:"page number, from 1; a page past the end is empty"`
+	PerPage          int    `query:"per_page" default:"20" minimum:"1" maximum:"1000" doc:"requests per page"`
+	OrderBy          string `query:"order_by" enum:"created_at,provider,model,success,cached,cost,tokens_in,tokens_out,duration" doc:"created_at pages without end; the others order the first 1,000 of the range"`
+	OrderByDirection string `query:"order_by_direction" enum:"asc,desc" doc:"desc unless order_by asks for something else than time"`
+	Direction        string `query:"direction" enum:"asc,desc" deprecated:"true"`
+	Search           string `query:"search" doc:"text in metadata"`
+	Filters          string `query:"filters" doc:"JSON array of {key, operator, value}; the dotted form filters.key, filters.operator, filters.value serves too"`
+	MetaInfo         bool   `query:"meta_info" doc:"adds the least and the greatest values to result_info"`
+
+	Q      string `query:"q" doc:"ours: the filter language, for example status:error provider:openai duration:>2s"`
+	Range  string `query:"range" doc:"ours: 24h, 7d, or two RFC 3339 times with .. between, either of which may be missing"`
+	Cursor string `query:"cursor" doc:"ours: next or prev of another page, in place of page"`
+	Fields string `query:"fields" doc:"ours: names of fields with commas between; all texts are whole then"`
+	Basis  string `query:"basis" default:"attempts" enum:"attempts,requests" doc:"ours: one item per attempt, as in the reference, or one per request with its attempts inside"`
+
+	rawQuery string
+}
+
+// Resolve takes the query as it came.
+func (in *ListLogsInput) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	in.rawQuery = u.RawQuery
+	return nil
+}
+
+// LogsInfo says where in a list of entries a page lies. Numbers that nobody knows are null: the total
+// of a filtered list is not counted out.
+type LogsInfo struct {
+	Page          int     `json:"page"`
+	PerPage       int     `json:"per_page"`
+	Count         int     `json:"count" doc:"items on this page"`
+	TotalCount    *int64  `json:"total_count" doc:"requests in all; null: not known"`
+	TotalPages    *int64  `json:"total_pages"`
+	ApproxTotal   *int64  `json:"approx_total" doc:"ours: the same"`
+	TotalExact    bool    `json:"total_exact" doc:"ours: whether the total is counted; it is from roll-ups otherwise"`
+	Next          *string `json:"next" doc:"ours: cursor of the page behind this one; null: none"`
+	Prev          *string `json:"prev" doc:"ours: cursor of the page before this one; null: none"`
+	CompleteUntil *string `json:"complete_until" doc:"ours: no entry will be added before this time"`
+	Partial       bool    `json:"partial" doc:"ours: the search ran out of its time before the page was full; next goes on"`
+
+	MinCost      *Money `json:"min_cost,omitempty"`
+	MaxCost      *Money `json:"max_cost,omitempty"`
+	MinDuration  *int64 `json:"min_duration,omitempty"`
+	MaxDuration  *int64 `json:"max_duration,omitempty"`
+	MinTokensIn  *int64 `json:"min_tokens_in,omitempty"`
+	MaxTokensIn  *int64 `json:"max_tokens_in,omitempty"`
+	MinTokensOut *int64 `json:"min_tokens_out,omitempty"`
+	MaxTokensOut *int64 `json:"max_tokens_out,omitempty"`
+}
+
+// logsQuery is what a list's parameters ask the log for.
+type logsQuery struct {
+	reqlog.Query
+	never bool // the filter lets nothing pass
+	conds []reqlog.Cond
+	keep  []int
+	whole bool // texts are not cut
+	basis basis
+}
+
+func orders() map[string]reqlog.Order {
+	return map[string]reqlog.Order{
+		"": reqlog.OrderTime, "created_at": reqlog.OrderTime, "provider": reqlog.OrderProvider, "model": reqlog.OrderModel,
+		"success": reqlog.OrderSuccess, "cached": reqlog.OrderCached, "cost": reqlog.OrderCost,
+		"tokens_in": reqlog.OrderTokensIn, "tokens_out": reqlog.OrderTokensOut, "duration": reqlog.OrderDuration,
+	}
+}
+
+// query reads the parameters.
+func (in *ListLogsInput) query(fields *fieldSet, now time.Time) (*logsQuery, error) {
+	direction := in.OrderByDirection
+	if direction == "" {
+		direction = in.Direction
+	}
+	q := &logsQuery{
+		Query: reqlog.Query{Order: orders()[in.OrderBy], Desc: direction != "asc", Limit: in.PerPage},
+		keep:  fields.list, basis: basis(in.Basis),
+	}
+	var err error
+	if in.Fields != "" {
+		q.whole = true
+		if q.keep, err = fields.pick(in.Fields); err != nil {
+			return nil, err
+		}
+	}
+	if q.From, q.To, err = parseRange(in.Range, now); err != nil {
+		return nil, err
+	}
+	b, err := in.filter(now)
+	if err != nil {
+		return nil, err
+	}
+	q.Filter, q.never = b.filter, b.never
+	q.conds, err = b.done()
+	return q, err
+}
+
+// filter joins all the ways in which the parameters filter.
+func (in *ListLogsInput) filter(now time.Time) (*filterBuilder, error) {
+	b := &filterBuilder{now: now}
+	if err := b.query(in.Q); err != nil {
+		return nil, err
+	}
+	conditions, err := parseConditions(in.rawQuery)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range conditions {
+		if err := b.add("filters", fmt.Sprintf("filters[%d]: ", i), c); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range in.conditions() {
+		if err := b.add(c.param, "", c.condition); err != nil {
+			return nil, err
+		}
+	}
+	if in.Search != "" {
+		b.filter.Terms = append(b.filter.Terms, reqlog.Term{
+			Field: reqlog.FieldMeta, Op: reqlog.OpContains, Values: []string{reqlog.Literal(in.Search)},
+		})
+	}
+	return b, nil
+}
+
+func (s *server) listLogs(ctx context.Context, in *ListLogsInput) (*output[ListEnvelope[Row, LogsInfo]], error) {
+	a, g, err := in.gateway(s.Settings())
+	if err != nil {
+		return nil, err
+	}
+	q, err := in.query(&s.fields, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	q.Account, q.Gateway = a.ID, g.ID
+	p, err := s.page(ctx, q, in)
+	if err != nil {
+		return nil, err
+	}
+	until, err := s.Log.CompleteUntil(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask until when the log is complete: %w", err)
+	}
+	rows := s.rows(p.rows, q)
+	info := LogsInfo{
+		Page: in.Page, PerPage: in.PerPage, Count: len(rows), TotalExact: p.exact, Partial: p.partial,
+		Next: optional(p.next), Prev: optional(p.prev), CompleteUntil: optional(stamp(until)),
+	}
+	if p.total >= 0 {
+		n := pages(p.total, in.PerPage)
+		info.TotalCount, info.ApproxTotal, info.TotalPages = &p.total, &p.total, &n
+	}
+	if in.MetaInfo && !q.never {
+		if err := s.extremes(ctx, q, &info); err != nil {
+			return nil, err
+		}
+	}
+	return listAnswer(rows, info), nil
+}
+
+// rows makes items of stored rows, each request's together and in the list's direction. An attempt is
+// shown when it meets the filter itself.
+func (s *server) rows(stored []reqlog.Row, q *logsQuery) []Row {
+	var rows []Row
+	for i := range stored {
+		items := itemsOf(&stored[i].Entry, q.basis)
+		for j := range items {
+			it := &items[j]
+			if q.Desc {
+				it = &items[len(items)-1-j]
+			}
+			if len(items) > 1 && !reqlog.MatchAll(q.conds, &it.entry) {
+				continue
+			}
+			rows = append(rows, s.row(it, q))
+		}
+	}
+	return rows
+}
+
+func (s *server) row(it *item, q *logsQuery) Row {
+	v := viewEntry(&it.entry, it.step, q.basis)
+	if !q.whole {
+		v.cutForList()
+	}
+	return Row{v, &s.fields, q.keep}
+}
+
+// extremes finds the least and the greatest of what meta_info asks for. A value stays unset when
+// there is none, or when looking for it took too long.
+func (s *server) extremes(ctx context.Context, q *logsQuery, info *LogsInfo) error {
+	for _, x := range []struct {
+		order reqlog.Order
+		field reqlog.Field
+		take  func(e *sluice.LogEntry, least bool)
+	}{
+		{reqlog.OrderCost, reqlog.FieldCost, func(e *sluice.LogEntry, least bool) {
+			put(least, &info.MinCost, &info.MaxCost, Money{e.Cost, e.Priced})
+		}},
+		{reqlog.OrderDuration, reqlog.FieldDuration, func(e *sluice.LogEntry, least bool) {
+			put(least, &info.MinDuration, &info.MaxDuration, e.Timeline.End.Milliseconds())
+		}},
+		{reqlog.OrderTokensIn, reqlog.FieldTokensIn, func(e *sluice.LogEntry, least bool) {
+			n, _ := e.Usage.Get(sluice.Input)
+			put(least, &info.MinTokensIn, &info.MaxTokensIn, n)
+		}},
+		{reqlog.OrderTokensOut, reqlog.FieldTokensOut, func(e *sluice.LogEntry, least bool) {
+			n, _ := e.Usage.Get(sluice.Output)
+			put(least, &info.MinTokensOut, &info.MaxTokensOut, n)
+		}},
+	} {
+		for _, least := range []bool{true, false} {
+			one := q.Query
+			one.Order, one.Desc, one.Limit, one.Offset, one.Cursor = x.order, !least, 1, 0, ""
+			// Only entries that know the value.
+			known := reqlog.Term{Field: x.field, Op: reqlog.OpGte, Values: []string{"0"}}
+			one.Filter.Terms = append(append([]reqlog.Term{}, q.Filter.Terms...), known)
+			p, err := s.Log.List(ctx, one)
+			if err != nil {
+				return fmt.Errorf("look for extremes: %w", err)
+			}
+			if len(p.Rows) == 1 && !p.Partial {
+				x.take(&p.Rows[0].Entry, least)
+			}
+		}
+	}
+	return nil
+}
+
+func put[T any](least bool, low, high **T, v T) {
+	if least {
+		*low = &v
+	} else {
+		*high = &v
+	}
+}

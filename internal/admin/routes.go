@@ -1,0 +1,123 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// scope is where everything but the OpenAPI document lies.
+const (
+	prefix = "/client/v4"
+	scope  = prefix + "/accounts/{account}/ai-gateway"
+)
+
+// Route is one row of the table of routes.
+type Route struct {
+	Method  string
+	Pattern string // as chi reads it
+	Role    Role   // the least one that may call it
+	ID      string // operation id in the OpenAPI document
+	Summary string
+}
+
+// Routes lists every route of the API.
+func Routes() []Route {
+	all := routes()
+	list := make([]Route, len(all))
+	for i := range all {
+		list[i] = all[i].Route
+	}
+	return list
+}
+
+type route struct {
+	Route
+	register func(*server, huma.API, huma.Operation)
+}
+
+// routes is the one list of routes. What is not here does not exist.
+func routes() []route {
+	get := func(role Role, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
+		return route{Route{http.MethodGet, pattern, role, id, summary}, register}
+	}
+	const logs = scope + "/gateways/{gateway}/logs"
+	return []route{
+		get(RoleViewer, prefix+"/openapi.json", "openapi-json", "This API as an OpenAPI 3.1 document", handle((*server).openAPIJSON)),
+		get(RoleViewer, prefix+"/openapi.yaml", "openapi-yaml", "This API as an OpenAPI 3.1 document, YAML", handle((*server).openAPIYAML)),
+		get(RoleViewer, scope+"/gateways", "list-gateways", "List gateways", handle((*server).listGateways)),
+		get(RoleViewer, scope+"/gateways/{gateway}", "get-gateway", "Get a gateway", handle((*server).getGateway)),
+		get(RoleViewer, scope+"/gateways/{gateway}/url/{provider}", "get-gateway-url", "Get the address to call a provider at", handle((*server).getURL)),
+		get(RoleViewer, logs, "list-logs", "List log entries", handle((*server).listLogs)),
+		get(RoleViewer, logs+"/{id}", "get-log", "Get a log entry", handle((*server).getLog)),
+		get(RoleEditor, logs+"/{id}/request", "get-log-request", "Get the stored request body", handle((*server).getRequestBody)),
+		get(RoleEditor, logs+"/{id}/response", "get-log-response", "Get the stored response body", handle((*server).getResponseBody)),
+		get(RoleViewer, scope+"/events", "follow-events", "Follow log entries as they come, as server-sent events", handle((*server).followEvents)),
+		get(RoleViewer, scope+"/analytics", "get-analytics", "Sums over time, from roll-ups", handle((*server).getAnalytics)),
+		get(RoleViewer, scope+"/status", "get-status", "What the process is doing", handle((*server).getStatus)),
+	}
+}
+
+// operation describes the route for huma. Its error answers are named here, because huma would
+// otherwise describe them by its own type.
+func (rt *route) operation(schemas huma.Registry) huma.Operation {
+	return huma.Operation{
+		OperationID: rt.ID, Method: rt.Method, Path: rt.Pattern, Summary: rt.Summary,
+		Security:   []map[string][]string{{"token": {}}},
+		Extensions: map[string]any{"x-sluice-role": rt.Role.String()},
+		Responses: map[string]*huma.Response{
+			"200": {},
+			"default": {Description: "Failure", Content: map[string]*huma.MediaType{
+				"application/json": {Schema: schemas.Schema(reflect.TypeFor[Failure](), true, "Failure")},
+			}},
+		},
+	}
+}
+
+// handle makes a method of server a route's handler. Its error is mapped and logged here and nowhere
+// else.
+func handle[I, O any](f func(*server, context.Context, *I) (*O, error)) func(*server, huma.API, huma.Operation) {
+	return func(s *server, api huma.API, op huma.Operation) {
+		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+			out, err := f(s, ctx, in)
+			if err != nil {
+				return nil, s.failed(ctx, op.OperationID, err)
+			}
+			return out, nil
+		})
+	}
+}
+
+// Envelope is around every answer that is not a body or a stream.
+type Envelope[T any] struct {
+	Success  bool     `json:"success"`
+	Result   T        `json:"result"`
+	Errors   []Fault  `json:"errors"`
+	Messages []string `json:"messages"`
+}
+
+// ListEnvelope is an Envelope of a list; Info says where in it the page lies.
+type ListEnvelope[T, Info any] struct {
+	Success    bool     `json:"success"`
+	Result     []T      `json:"result"`
+	ResultInfo Info     `json:"result_info"`
+	Errors     []Fault  `json:"errors"`
+	Messages   []string `json:"messages"`
+}
+
+type output[T any] struct{ Body T }
+
+func answer[T any](result T) *output[Envelope[T]] {
+	return &output[Envelope[T]]{Envelope[T]{Success: true, Result: result, Errors: []Fault{}, Messages: []string{}}}
+}
+
+func listAnswer[T, Info any](result []T, info Info) *output[ListEnvelope[T, Info]] {
+	if result == nil {
+		result = []T{} // null would end a client's paging with an error
+	}
+	return &output[ListEnvelope[T, Info]]{ListEnvelope[T, Info]{
+		Success: true, Result: result, ResultInfo: info, Errors: []Fault{}, Messages: []string{},
+	}}
+}
