@@ -74,10 +74,11 @@ func Of(b []byte) Value {
 	if len(b) == 0 {
 		return Value{}
 	}
-	return Value{Raw: b, Kind: kindOf(b[0]), Found: true}
+	return Value{Raw: b, Kind: KindOf(b[0]), Found: true}
 }
 
-func kindOf(c byte) Kind {
+// KindOf returns the kind of the value that begins with c, if one can.
+func KindOf(c byte) Kind {
 	switch c {
 	case '"':
 		return String

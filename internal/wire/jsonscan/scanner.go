@@ -105,11 +105,12 @@ func (s *scanner) value(i int) int {
 // nested reads the object or array at i and all that is in it. It does not recurse: depth is the
 // sender's choice, the stack is ours.
 func (s *scanner) nested(i int) int {
-	st := stack{depth: 1} // the top-level object is around it
+	var st Stack
+	st.Push(true) // the top-level object is around it
 values:
 	for {
 		if c := s.at(i); c == '{' || c == '[' {
-			if !st.push(c == '{') {
+			if !st.Push(c == '{') {
 				return -1
 			}
 			if i = s.space(i + 1); s.at(i) != c+2 { // ']' is '[' + 2, and '}' is '{' + 2
@@ -120,23 +121,23 @@ values:
 				}
 				continue
 			}
-			st.pop()
+			st.Pop()
 			i++
 		} else if i = s.scalar(i); i < 0 {
 			return -1
 		}
-		for st.depth > 1 {
+		for st.Depth() > 1 {
 			i = s.space(i)
 			switch c := s.at(i); {
 			case c == ',':
-				if i = s.space(i + 1); st.object() {
+				if i = s.space(i + 1); st.Object() {
 					if i = s.key(i); i < 0 {
 						return -1
 					}
 				}
 				continue values
-			case c == '}' && st.object(), c == ']' && !st.object():
-				st.pop()
+			case c == '}' && st.Object(), c == ']' && !st.Object():
+				st.Pop()
 				i++
 			default:
 				return -1
@@ -258,6 +259,21 @@ func (s *scanner) str(i int) (end int, escaped bool) {
 	}
 }
 
+// Plain returns how many bytes at the beginning of b are neither quotes, backslashes nor control
+// characters: what a string can be made of without further thought.
+func Plain(b []byte) int {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		if m := stops(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+	}
+	for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
+}
+
 // stops marks, in the highest bit of its byte, the first quote, backslash or control character in w.
 // Marks above the first may be wrong.
 func stops(w uint64) uint64 {
@@ -304,36 +320,3 @@ func (s *scanner) at(i int) byte {
 	}
 	return 0
 }
-
-// stack remembers, one bit per level, which containers are open: objects or arrays.
-type stack struct {
-	depth int
-	bits  uint64   // the innermost 64 levels at most: those of the current word
-	full  []uint64 // the words below
-}
-
-func (s *stack) push(object bool) bool {
-	if s.depth == MaxDepth {
-		return false
-	}
-	if s.depth%64 == 0 {
-		s.full, s.bits = append(s.full, s.bits), 0
-	}
-	s.bits <<= 1
-	if object {
-		s.bits |= 1
-	}
-	s.depth++
-	return true
-}
-
-func (s *stack) pop() {
-	s.depth--
-	s.bits >>= 1
-	if s.depth%64 == 0 {
-		last := len(s.full) - 1
-		s.full, s.bits = s.full[:last], s.full[last]
-	}
-}
-
-func (s *stack) object() bool { return s.bits&1 != 0 }
