@@ -1,0 +1,140 @@
+// Package answer takes a provider's answer apart into its JSON texts, whichever way it is framed: one
+// text, or a stream of server-sent events. Providers choose the framing: an error may come as plain
+// JSON where a stream was asked for, and the other way round.
+package answer
+
+import (
+	"github.com/sluicehq/sluice/internal/wire/jsonpick"
+	"github.com/sluicehq/sluice/internal/wire/sse"
+)
+
+// Text is what is known of a text that has ended.
+type Text struct {
+	// Event: it was the data of a server-sent event. Otherwise it was the whole answer.
+	Event bool
+	// Name is the event's name, nil when it had none. It is valid during the call.
+	Name []byte
+	// Whole: it is one JSON text, as far as was checked. Otherwise it was cut short, or is no JSON.
+	Whole bool
+	// Sentinel: it is "[DONE]", the end of a stream in OpenAI's dialect, and no JSON.
+	Sentinel bool
+}
+
+// Handler takes what a Reader finds.
+type Handler interface {
+	jsonpick.Handler
+	// Begin is called when the first byte of a text that is the whole answer has come.
+	Begin()
+	// End is called when a text has ended; the values picked since the last End were part of it.
+	End(t Text)
+}
+
+// Reader reads one answer, in bounded memory. The zero Reader is not ready: see Reset.
+type Reader struct {
+	set    *jsonpick.Set
+	h      Handler
+	stream bool
+	form   form
+	begun  bool // a byte of the event's data has come
+	done   int  // how many bytes of the sentinel have come; -1: other bytes
+	events sse.Splitter
+	picker jsonpick.Picker
+}
+
+// form is how an answer is framed.
+type form uint8
+
+const (
+	unknown form = iota
+	single       // one JSON text
+	events
+	opaque // neither; nothing is read
+)
+
+const sentinel = "[DONE]"
+
+// Reset makes r ready for an answer, whose values it picks by set and hands to h. stream says whether
+// the request asked for a stream: it decides where the first byte leaves a doubt.
+func (r *Reader) Reset(set *jsonpick.Set, stream bool, h Handler) {
+	r.picker.Reset(set)
+	*r = Reader{set: set, h: h, stream: stream, done: -1, picker: r.picker}
+}
+
+// Write takes the next bytes. p is not kept.
+func (r *Reader) Write(p []byte) {
+	if r.form == unknown {
+		p = r.tell(p)
+	}
+	switch r.form {
+	case single:
+		was := r.picker.State()
+		r.picker.Write(p, r.h)
+		if was != jsonpick.Done && r.picker.State() == jsonpick.Done {
+			r.h.End(Text{Whole: true})
+		}
+	case events:
+		r.events.Write(p, (*sink)(r))
+	}
+}
+
+// Close ends the answer, and with it the text that had not ended.
+func (r *Reader) Close() {
+	switch {
+	case r.form == single && r.picker.State() != jsonpick.Done:
+		r.h.End(Text{})
+	case r.form == events:
+		r.events.Close((*sink)(r))
+	}
+}
+
+// tell decides by the first byte how the answer is framed, and returns what is left to read. White
+// space comes before an answer where a server keeps a silent connection alive with it (DeepSeek).
+func (r *Reader) tell(p []byte) []byte {
+	for i, c := range p {
+		switch c {
+		case ' ', '\t', '\r', '\n', 0xef, 0xbb, 0xbf: // the last three make a byte order mark
+			continue
+		case '{', '[', '"':
+			r.form = single
+			r.h.Begin()
+		case ':', 'd', 'e', 'i', 'r': // comment, data, event, id, retry
+			r.form = events
+		default:
+			if r.form = opaque; r.stream {
+				r.form = events
+			}
+		}
+		return p[i:]
+	}
+	return nil
+}
+
+// sink is the Reader as the splitter sees it.
+type sink Reader
+
+// Data takes a piece of an event's data.
+func (s *sink) Data(p []byte) {
+	if !s.begun {
+		if s.begun = true; p[0] == sentinel[0] {
+			s.done = 0
+		}
+	}
+	for i := 0; i < len(p) && s.done >= 0; i++ {
+		switch {
+		case s.done < len(sentinel) && p[i] == sentinel[s.done]:
+			s.done++
+		case s.done < len(sentinel) || p[i] != ' ':
+			s.done = -1
+		}
+	}
+	s.picker.Write(p, s.h)
+}
+
+// End takes the end of an event.
+func (s *sink) End(name []byte) {
+	t := Text{Event: true, Name: name, Sentinel: s.done == len(sentinel)}
+	t.Whole = !t.Sentinel && s.picker.State() == jsonpick.Done
+	s.h.End(t)
+	s.picker.Reset(s.set)
+	s.begun, s.done = false, -1
+}
