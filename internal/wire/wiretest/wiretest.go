@@ -1,0 +1,133 @@
+// Package wiretest proves what wire.Meter promises, for any meter: that the cut of the bytes does not
+// matter.
+package wiretest
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire"
+)
+
+// Read feeds body to m in pieces of n bytes and returns its reading.
+func Read(m wire.Meter, body []byte, n int) wire.Reading {
+	for len(body) > 0 {
+		piece := body[:min(n, len(body))]
+		write(m, piece)
+		body = body[len(piece):]
+	}
+	return m.Close()
+}
+
+// write hands over a copy that is overwritten afterwards, because a Meter must not keep it.
+func write(m wire.Meter, p []byte) {
+	mine := append([]byte(nil), p...)
+	m.Write(mine)
+	for i := range mine {
+		mine[i] = '!'
+	}
+}
+
+// Cuts reads body with meters made by open: whole, byte by byte, and cut in two at every byte, or at a
+// thousand of them when it is long. All must read the same, which is returned. What was seen never
+// becomes unseen.
+func Cuts(t *testing.T, open func() wire.Meter, body []byte) wire.Reading {
+	t.Helper()
+	want := Read(open(), body, len(body))
+	if got := Read(open(), body, 1); got != want {
+		t.Errorf("byte by byte: %+v, whole: %+v", got, want)
+	}
+	cuts, cut := min(len(body), 1000), func(i int) int { return i }
+	if len(body) > cuts {
+		r := rand.New(rand.NewPCG(uint64(len(body)), 0))
+		cut = func(int) int { return r.IntN(len(body)) }
+	}
+	for i := range cuts {
+		at, m := cut(i), open()
+		write(m, body[:at])
+		seen := m.Seen()
+		write(m, body[at:])
+		got := m.Close()
+		if got != want {
+			t.Fatalf("cut at %d: %+v, whole: %+v", at, got, want)
+		}
+		if seen&^got.Seen != 0 {
+			t.Fatalf("cut at %d: saw %b, in the end %b", at, seen, got.Seen)
+		}
+	}
+	return want
+}
+
+// Example is a recorded answer, with what a correct reader gets out of it: an entry of
+// internal/wire/testdata/examples/manifest.json.
+type Example struct {
+	File     string
+	Provider string
+	Endpoint string
+	Kind     string
+	Status   int
+	Expect   struct {
+		Usage *map[string]int64
+		Error json.RawMessage
+		Text  *string
+	}
+	Body []byte `json:"-"`
+}
+
+// Examples returns the answers of the given providers. dir is the directory of the examples.
+func Examples(t testing.TB, dir string, providers ...string) []Example {
+	t.Helper()
+	text, err := os.ReadFile(dir + "/manifest.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct{ Fixtures []Example }
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	var chosen []Example
+	for _, e := range manifest.Fixtures {
+		for _, p := range providers {
+			if e.Provider == p {
+				if e.Body, err = os.ReadFile(dir + "/" + e.File); err != nil {
+					t.Fatal(err)
+				}
+				chosen = append(chosen, e)
+			}
+		}
+	}
+	if len(chosen) == 0 {
+		t.Fatalf("no examples of %q", providers)
+	}
+	return chosen
+}
+
+// Usage compares a reading with the usage that an example expects. There, counts that the wire does not
+// have stand as 0: unknown will do for them.
+func Usage(t *testing.T, got sluice.Usage, want map[string]int64) {
+	t.Helper()
+	n := func(c sluice.Class) int64 {
+		v, known := got.Get(c)
+		if !known && v != 0 {
+			t.Errorf("%v is unknown and %d", c, v)
+		}
+		return v
+	}
+	writes := n(sluice.CacheWrite5m) + n(sluice.CacheWrite1h)
+	have := map[string]int64{
+		"input_total": n(sluice.Input), "output": n(sluice.Output), "cache_read": n(sluice.CacheRead), "cache_write": writes,
+		"cache_write_5m": n(sluice.CacheWrite5m), "cache_write_1h": n(sluice.CacheWrite1h), "reasoning": n(sluice.Reasoning),
+		"audio_input": n(sluice.AudioIn), "input_uncached": n(sluice.Input) - n(sluice.CacheRead) - writes,
+	}
+	for name, want := range want {
+		if v, known := have[name]; !known || v != want {
+			t.Errorf("%s is %d, want %d", name, v, want)
+		}
+	}
+	if got.Basis != sluice.BasisProvider {
+		t.Errorf("basis %v", got.Basis)
+	}
+}
