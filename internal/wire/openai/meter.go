@@ -1,0 +1,182 @@
+package openai
+
+import (
+	"slices"
+	"strings"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/answer"
+	"github.com/sluicehq/sluice/internal/wire/jsonscan"
+)
+
+// meter reads one answer.
+type meter struct {
+	endpoint *endpoint
+	in       answer.Reader
+	r        wire.Reading
+	text     text
+	kind     string // the last type of an event: repeated ones cost nothing
+}
+
+// text is what was picked from the current event, or from the whole answer.
+type text struct {
+	typed    bool // it has a type, which is kept in the meter
+	status   string
+	reason   string
+	fault    answer.Fault
+	flat     string
+	usage    bool
+	choices  bool
+	answered bool // it holds a part of an answer, so a flat message is no error's
+	delta    bool
+}
+
+func newMeter(e *endpoint, stream bool) wire.Meter {
+	m := &meter{endpoint: e}
+	m.in.Reset(e.set, stream, (*handler)(m))
+	return m
+}
+
+func (m *meter) Write(p []byte) { m.in.Write(p) }
+
+func (m *meter) Seen() wire.Sighting { return m.r.Seen }
+
+func (m *meter) Close() wire.Reading {
+	m.in.Close()
+	return m.r
+}
+
+// handler is the meter as the answer's reader sees it.
+type handler meter
+
+// Begin takes the beginning of a whole answer: the one event of a stream of one.
+func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
+
+// Pick takes a value of the current text.
+func (h *handler) Pick(path int, v jsonscan.Value) {
+	x := &h.text
+	switch h.endpoint.tells[path] {
+	case model:
+		h.model(v)
+	case usage:
+		if u := usageOf(v); u.Known() {
+			x.usage, x.answered = true, true
+			merge(&h.r.Usage, u)
+		}
+	case choices:
+		x.choices, x.answered = true, true
+	case finish:
+		remember(&h.r.Finish, v)
+	case status:
+		remember(&x.status, v)
+	case reason:
+		remember(&x.reason, v)
+	case content:
+		if v.Kind != jsonscan.Number && v.Kind != jsonscan.Bool {
+			x.answered = true
+			h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		}
+	case kind:
+		x.typed = true
+		remember(&h.kind, v)
+	case delta:
+		x.delta = true
+	case object:
+		if string(v.Raw) == `"error"` {
+			x.fault.Set()
+		}
+	case failure:
+		x.fault.Error(v)
+	case message:
+		x.fault.Message(v)
+	case code:
+		x.fault.Code(v)
+	case flat:
+		if x.flat == "" && len(v.Raw) > 0 {
+			x.flat = answer.Message(v)
+		}
+	}
+}
+
+// model notes the answer's model. Chunks repeat it: only a change costs anything.
+func (h *handler) model(v jsonscan.Value) {
+	if v.Kind == jsonscan.String && len(v.Raw) > 2 {
+		h.text.answered = true
+		if string(v.Raw[1:len(v.Raw)-1]) != h.r.Model {
+			h.r.Model = v.String()
+		}
+	}
+}
+
+// remember keeps the text of a string that has any.
+func remember(s *string, v jsonscan.Value) {
+	if v.Kind == jsonscan.String && len(v.Raw) > 2 && string(v.Raw[1:len(v.Raw)-1]) != *s {
+		*s = v.String()
+	}
+}
+
+// End takes the end of an event, or of the whole answer.
+func (h *handler) End(t answer.Text) {
+	h.r.Seen |= wire.SeenEvent
+	x := &h.text
+	if h.endpoint.typed {
+		h.typed()
+	}
+	h.fail(t)
+	final := t.Sentinel || !t.Event && t.Whole || x.typed && slices.Contains(h.endpoint.ends, h.kind)
+	if final {
+		h.r.Seen |= wire.SeenEnd
+	}
+	// Chat completions report usage in a chunk without choices, or in the last one that has some.
+	last := x.usage && !h.endpoint.typed && (!x.choices || h.r.Finish != "")
+	if (final || last) && h.r.Usage.Basis == sluice.BasisProvider {
+		h.r.Seen |= wire.SeenUsage
+	}
+	*x = text{}
+}
+
+// typed reads what only endpoints with typed events have.
+func (h *handler) typed() {
+	x := &h.text
+	if x.typed && h.event(h.kind) {
+		h.r.Seen |= wire.SeenContent
+	}
+	if x.typed && h.kind == "error" || x.status == "failed" {
+		x.fault.Set()
+	}
+	switch {
+	case x.reason != "":
+		h.r.Finish = x.reason
+	case x.status != "" && x.status != "in_progress" && x.status != "queued":
+		h.r.Finish = x.status
+	}
+}
+
+// event reports whether an event of that type carries a part of the answer.
+func (h *handler) event(kind string) bool {
+	switch kind[strings.LastIndexByte(kind, '.')+1:] {
+	case "delta":
+		return h.text.delta
+	case "partial_image", "segment", "done":
+		return true
+	case "completed":
+		return !strings.HasPrefix(kind, "response.")
+	}
+	return false
+}
+
+// fail notes the error of the current text, if it holds one.
+func (h *handler) fail(t answer.Text) {
+	x := &h.text
+	if x.flat != "" {
+		if !x.answered && !t.Event {
+			x.fault.Set()
+		}
+		x.fault.Fallback(x.flat)
+	}
+	if text, failed := x.fault.Text(); failed {
+		h.r.Seen |= wire.SeenError
+		h.r.Error = text
+	}
+}

@@ -1,0 +1,29 @@
+// Package openai reads OpenAI's dialect, as OpenAI and the many servers that copy it speak it. The
+// wire is described at https://platform.openai.com/docs/api-reference (read 2026-11); what the others
+// do differently stands beside the code that copes with it.
+package openai
+
+import "github.com/sluicehq/sluice/internal/wire"
+
+// Chat makes the meter of POST /chat/completions. stream says, here and below, whether the request
+// asked for a stream; every meter also copes with the other kind of answer, and with error bodies.
+func Chat(stream bool) wire.Meter { return newMeter(&chat, stream) }
+
+// Completions makes the meter of POST /completions.
+func Completions(stream bool) wire.Meter { return newMeter(&chat, stream) }
+
+// Responses makes the meter of POST /responses and of what reads a stored response.
+func Responses(stream bool) wire.Meter { return newMeter(&responses, stream) }
+
+// Embeddings makes the meter of POST /embeddings.
+func Embeddings(stream bool) wire.Meter { return newMeter(&media, stream) }
+
+// Images makes the meter of POST /images/….
+func Images(stream bool) wire.Meter { return newMeter(&media, stream) }
+
+// Audio makes the meter of POST /audio/…. It reads usage in tokens. Usage in seconds, answers in plain
+// text and spoken ones leave the counts unknown.
+func Audio(stream bool) wire.Meter { return newMeter(&media, stream) }
+
+// Moderations makes the meter of POST /moderations, which reports no usage.
+func Moderations(stream bool) wire.Meter { return newMeter(&media, stream) }
