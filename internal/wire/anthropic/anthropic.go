@@ -1,0 +1,180 @@
+// Package anthropic reads the dialect of Anthropic's Messages API, as Anthropic and the servers that
+// copy it speak it (https://docs.anthropic.com/en/api/messages and
+// https://docs.anthropic.com/en/docs/build-with-claude/streaming, read 2026-11).
+package anthropic
+
+import (
+	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/answer"
+	"github.com/sluicehq/sluice/internal/wire/jsonpick"
+	"github.com/sluicehq/sluice/internal/wire/jsonscan"
+)
+
+// Messages makes the meter of POST /v1/messages. stream says, here and below, whether the request
+// asked for a stream; the meters also cope with the other kind of answer, and with error bodies.
+func Messages(stream bool) wire.Meter { return newMeter(stream) }
+
+// CountTokens makes the meter of POST /v1/messages/count_tokens. Its answer's input_tokens are what a
+// call would use: nothing was spent, so usage stays unknown.
+func CountTokens(stream bool) wire.Meter { return newMeter(stream) }
+
+// what is what the value of a path tells.
+type what uint8
+
+const (
+	nothing what = iota
+	kind         // the type of an event, or of the whole answer
+	model        // the model that answered
+	usage        // a usage object
+	finish       // why the answer ended
+	content      // a part of the answer itself
+	failure      // an error
+	message      // what an error says
+	code         // its type, for want of a message
+	flat         // text where the dialect has an object: an error's message
+)
+
+// endpoint is what a meter looks for.
+type endpoint struct {
+	set   *jsonpick.Set
+	tells []what // by path
+}
+
+//nolint:gochecknoglobals // immutable: the paths, compiled once
+var messages = compile()
+
+func compile() endpoint {
+	paths := []struct {
+		at   string
+		how  jsonpick.How
+		what what
+	}{
+		{"type", jsonpick.Whole, kind},
+		{"error", jsonpick.Whole, failure},
+		{"error.message", jsonpick.Whole, message},
+		{"error.type", jsonpick.Whole, code},
+		// What stands in front of a compatible server may answer so, with texts in them.
+		{"message", jsonpick.Whole, flat},
+		{"detail", jsonpick.Whole, flat},
+		// A whole answer.
+		{"model", jsonpick.Whole, model},
+		{"usage", jsonpick.Whole, usage}, // of a message_delta, too
+		{"stop_reason", jsonpick.Whole, finish},
+		{"content", jsonpick.Some, content},
+		{"completion", jsonpick.Some, content}, // of the older /v1/complete
+		// message_start.
+		{"message.model", jsonpick.Whole, model},
+		{"message.usage", jsonpick.Whole, usage},
+		{"message.stop_reason", jsonpick.Whole, finish},
+		{"message.content", jsonpick.Some, content},
+		// content_block_start: a tool's name and redacted thinking stand here, text is empty.
+		{"content_block.*", jsonpick.Some, content},
+		{"content_block.type", jsonpick.Never, nothing},
+		// content_block_delta and message_delta.
+		{"delta.*", jsonpick.Some, content},
+		{"delta.type", jsonpick.Never, nothing},
+		{"delta.stop_reason", jsonpick.Whole, finish},
+		{"delta.stop_sequence", jsonpick.Never, nothing},
+		{"delta.stop_details", jsonpick.Never, nothing},
+		{"delta.container", jsonpick.Never, nothing},
+	}
+	var e endpoint
+	var compiled []jsonpick.Path
+	for _, p := range paths {
+		compiled = append(compiled, jsonpick.Path{At: p.at, How: p.how})
+		e.tells = append(e.tells, p.what)
+	}
+	e.set = jsonpick.Compile(compiled)
+	return e
+}
+
+// meter reads one answer.
+type meter struct {
+	in     answer.Reader
+	r      wire.Reading
+	counts counts
+	kind   string // the last type of an event: repeated ones cost nothing
+	typed  bool   // the current text has a type
+	fault  answer.Fault
+}
+
+func newMeter(stream bool) wire.Meter {
+	m := &meter{}
+	m.in.Reset(messages.set, stream, (*handler)(m))
+	return m
+}
+
+func (m *meter) Write(p []byte) { m.in.Write(p) }
+
+func (m *meter) Seen() wire.Sighting { return m.r.Seen }
+
+func (m *meter) Close() wire.Reading {
+	m.in.Close()
+	m.r.Usage = m.counts.usage()
+	return m.r
+}
+
+// handler is the meter as the answer's reader sees it.
+type handler meter
+
+// Begin takes the beginning of a whole answer: the one event of a stream of one.
+func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
+
+// Pick takes a value of the current text.
+func (h *handler) Pick(path int, v jsonscan.Value) {
+	switch messages.tells[path] {
+	case kind:
+		h.typed = true
+		remember(&h.kind, v)
+	case model:
+		remember(&h.r.Model, v)
+	case usage:
+		h.counts.take(v)
+	case finish:
+		remember(&h.r.Finish, v)
+	case content:
+		if v.Kind != jsonscan.Number && v.Kind != jsonscan.Bool {
+			h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		}
+	case failure:
+		h.fault.Error(v)
+	case message:
+		h.fault.Message(v)
+	case code:
+		h.fault.Code(v)
+	case flat:
+		if v.Kind == jsonscan.String {
+			h.fault.Set()
+			h.fault.Message(v)
+		}
+	}
+}
+
+// remember keeps the text of a string that has any.
+func remember(s *string, v jsonscan.Value) {
+	if v.Kind == jsonscan.String && len(v.Raw) > 2 && string(v.Raw[1:len(v.Raw)-1]) != *s {
+		*s = v.String()
+	}
+}
+
+// End takes the end of an event, or of the whole answer.
+func (h *handler) End(t answer.Text) {
+	h.r.Seen |= wire.SeenEvent
+	if h.typed && h.kind == "error" {
+		h.fault.Set()
+	}
+	if text, failed := h.fault.Text(); failed {
+		h.r.Seen |= wire.SeenError
+		h.r.Error = text
+	}
+	final := !t.Event && t.Whole || h.typed && h.kind == "message_stop"
+	if final {
+		h.r.Seen |= wire.SeenEnd
+	}
+	// Counts of a message_delta are cumulative, and the one with the stop reason is the last.
+	last := h.typed && h.kind == "message_delta" && h.r.Finish != ""
+	if (final || last) && h.counts.known() {
+		h.r.Seen |= wire.SeenUsage
+	}
+	h.typed, h.fault = false, answer.Fault{}
+}
