@@ -348,7 +348,10 @@ func (p *Provider) Overridden() bool { return p.custom }
 
 // prepare takes apart what the request path needs.
 func (p *Provider) prepare() error {
-	if !p.custom && p.Base != "" {
+	switch {
+	case p.Serve != nil:
+		p.base = base{scheme: p.Slug, host: p.Slug} // for logs: there is no address
+	case !p.custom:
 		p.base = splitBase(p.Base)
 	}
 	p.routes = make([]route, 0, len(p.Endpoints))
@@ -409,7 +412,7 @@ func parseBase(s string) (base, error) {
 	}
 	prefix := strings.TrimRight(u.EscapedPath(), "/")
 	if err := checkPath(prefix); err != nil {
-		return base{}, errors.New("has a path that cannot be sent: no . or .. segments, spaces or backslashes")
+		return base{}, errors.New("has a path with a . or .. segment")
 	}
 	return base{scheme: u.Scheme, host: strings.TrimSuffix(strings.ToLower(u.Host), ":"), prefix: prefix}, nil
 }
