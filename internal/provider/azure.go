@@ -3,11 +3,16 @@ package provider
 import "strings"
 
 // azureOpenAIAddress maps {resource}/{deployment}/{rest} to that deployment at the resource's host.
+// Azure's own paths behind {resource} stay: they are what its SDKs send, and no call of a deployment
+// looks like them.
 func azureOpenAIAddress(p *Provider, in Call) (Target, error) {
 	resource, rest, _ := strings.Cut(in.Path, "/")
 	name, err := label("resource", resource)
 	if err != nil {
 		return Target{}, err
+	}
+	if strings.HasPrefix(rest, "openai/deployments/") || strings.HasPrefix(rest, "openai/v1/") {
+		return p.at(p.fill("resource", name), rest, in.Query), nil
 	}
 	deployment, _, _ := strings.Cut(rest, "/")
 	if deployment == "" {

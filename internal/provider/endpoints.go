@@ -202,11 +202,14 @@ func bedrockEndpoints(m meters) []Endpoint {
 	)
 }
 
-// azureOpenAIEndpoints are those below a deployment, which names the model.
+// azureOpenAIEndpoints are those below a deployment, which names the model, and the resource's own.
 func azureOpenAIEndpoints(m meters) []Endpoint {
-	es := openAIEndpoints(m)
-	es = slices.DeleteFunc(es, func(e Endpoint) bool { return e.Model != "" || e.Name == "models" })
-	return under("{resource}/{deployment}/", "deployment", es)
+	es := slices.DeleteFunc(openAIEndpoints(m), func(e Endpoint) bool { return e.Name == "models" })
+	return slices.Concat(
+		under("{resource}/{deployment}/", "deployment", es),
+		under("{resource}/openai/deployments/{deployment}/", "deployment", es),
+		under("{resource}/openai/v1/", "", openAIEndpoints(m)),
+	)
 }
 
 // foundryEndpoints are the dialects that an Azure resource serves.
@@ -367,11 +370,11 @@ func elevenLabsEndpoints() []Endpoint {
 
 // deepgramEndpoints are Deepgram's: https://developers.deepgram.com/reference 2026-11.
 func deepgramEndpoints() []Endpoint {
-	any := func(name string) Endpoint { // by WebSocket too
+	all := func(name string) Endpoint { // by WebSocket too
 		return Endpoint{Name: name, Pattern: "{v}/" + name, Repeatable: true}
 	}
 	return slices.Concat(
-		[]Endpoint{any("listen"), any("speak"), any("read")},
+		[]Endpoint{all("listen"), all("speak"), all("read")},
 		under("{v}/", "", things("models", "projects", "auth", "agent")),
 	)
 }

@@ -1,14 +1,22 @@
 package provider
 
-import "github.com/sluicehq/sluice/internal/wire"
+import (
+	"github.com/sluicehq/sluice/internal/wire/anthropic"
+	"github.com/sluicehq/sluice/internal/wire/openai"
+)
 
-// meters are the readers of answers that the endpoint tables name.
+// meters are the readers of answers that the endpoint tables name. An endpoint of a dialect that has
+// none has a nil meter.
 type meters struct {
-	chat, completions, responses, embeddings, images, audio, moderations func(stream bool) wire.Meter // OpenAI's dialect
-	messages, countTokens                                                func(stream bool) wire.Meter // Anthropic's
+	chat, completions, responses, embeddings, images, audio, moderations meter // OpenAI's dialect
+	messages, countTokens                                                meter // Anthropic's
 }
 
 // wireMeters returns the readers that exist.
 func wireMeters() meters {
-	return meters{}
+	return meters{
+		chat: openai.Chat, completions: openai.Completions, responses: openai.Responses,
+		embeddings: openai.Embeddings, images: openai.Images, audio: openai.Audio, moderations: openai.Moderations,
+		messages: anthropic.Messages, countTokens: anthropic.CountTokens,
+	}
 }

@@ -28,7 +28,7 @@ func CredentialHeader(name string) bool {
 		"ocp-apim-subscription-key", "x-functions-key", "cf-access-jwt-assertion", "cf-access-client-secret",
 		"x-goog-iam-authorization-token", "x-ms-authorization-auxiliary", "x-authorization", "x-original-authorization",
 		"x-forwarded-authorization", "x-forwarded-access-token", "x-amz-security-token", "x-amz-signature",
-		"sec-websocket-protocol", "payment-signature", falTarget:
+		"sec-websocket-protocol", "payment-signature":
 		return true
 	default:
 		return secretSuffix(n)
@@ -37,6 +37,14 @@ func CredentialHeader(name string) bool {
 
 // secretSuffix reports whether a lower-case field name ends like those of credentials.
 func secretSuffix(name []byte) bool {
+	if len(name) < 4 {
+		return false
+	}
+	switch string(name[len(name)-2:]) { // most names end here
+	case "ey", "en", "et", "rd", "wt":
+	default:
+		return false
+	}
 	for _, s := range [...]string{"-api-key", "-apikey", "_api_key", "-token", "_token", "-secret", "_secret", "-password", "-jwt"} {
 		if len(name) >= len(s) && string(name[len(name)-len(s):]) == s {
 			return true

@@ -9,13 +9,14 @@ import (
 func TestCredentialHeaders(t *testing.T) {
 	for _, name := range strings.Fields(`authorization Authorization PROXY-AUTHORIZATION x-api-key api-key Api-Key X-API-Key
 		x-goog-api-key xi-api-key X-Amz-Security-Token Cookie Set-Cookie cf-aig-authorization X-Auth-Key Sec-WebSocket-Protocol
-		x-fal-target-url X-Portkey-Api-Key x-hf-token My_Secret`) {
+		X-Portkey-Api-Key x-hf-token My_Secret`) {
 		if !CredentialHeader(name) {
 			t.Errorf("%s is shown", name)
 		}
 	}
 	for _, name := range strings.Fields(`content-type accept user-agent anthropic-version x-amz-date x-amz-content-sha256
-		openai-organization idempotency-key x-ratelimit-remaining-tokens cf-aig-metadata cf-aig-cache-key key token host`) {
+		openai-organization idempotency-key x-ratelimit-remaining-tokens cf-aig-metadata cf-aig-cache-key key token host
+		x-fal-target-url`) {
 		if CredentialHeader(name) {
 			t.Errorf("%s is hidden", name)
 		}

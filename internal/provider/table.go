@@ -37,11 +37,11 @@ func (a Auth) inQuery(name string) Auth {
 // adobe-firefly, which the reference's types name, is missing: nobody has documented its base.
 func Builtin() []Provider {
 	m := wireMeters()
-	return slices.Concat(hosted(m), media(), selfHosted(m), []Provider{echoProvider(m)})
+	return slices.Concat(makers(m), hosts(m), clouds(m), media(), selfHosted(m), []Provider{echoProvider(m)})
 }
 
-// hosted are the language model providers.
-func hosted(m meters) []Provider {
+// makers are those who make the language models that they serve.
+func makers(m meters) []Provider {
 	openAI := openAIEndpoints(m)
 	return []Provider{
 		{
@@ -60,6 +60,88 @@ func hosted(m meters) []Provider {
 			Auth: bare("x-goog-api-key").with("Authorization").inQuery("key"), Endpoints: geminiEndpoints(m),
 			Source: "https://ai.google.dev/api 2026-11",
 		},
+		{
+			Slug: "mistral", Name: "Mistral", Base: "https://api.mistral.ai", Strip: []string{"v1"},
+			Auth: bearer(), Endpoints: slices.Concat(mistralEndpoints(m), openAI),
+			Source: "https://docs.mistral.ai/api 2026-11",
+		},
+		{
+			Slug: "cohere", Name: "Cohere", Base: "https://api.cohere.ai/v1", Strip: []string{"v1"},
+			Beside: []string{"v2", "compatibility"},
+			Auth:   bearer(), Endpoints: cohereEndpoints(m),
+			Source: "https://docs.cohere.com/reference/about 2026-11",
+		},
+		{
+			Slug: "perplexity-ai", Name: "Perplexity", Aliases: []string{"perplexity"},
+			Base: "https://api.perplexity.ai", Strip: []string{"v1"},
+			Auth: bearer(), Endpoints: slices.Concat(perplexityEndpoints(m), openAI),
+			Source: "https://docs.perplexity.ai/api-reference 2026-11",
+		},
+		{
+			Slug: "deepseek", Name: "DeepSeek", Base: "https://api.deepseek.com", Strip: []string{"v1"},
+			Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(deepseekEndpoints(m), openAI),
+			Source: "https://api-docs.deepseek.com 2026-11",
+		},
+		{
+			Slug: "grok", Name: "xAI", Aliases: []string{"xai"}, Base: "https://api.x.ai/v1", Strip: []string{"v1"},
+			Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(openAI, messagesEndpoints(m)),
+			Source: "https://docs.x.ai/docs/api-reference 2026-11",
+		},
+		{
+			Slug: "parallel", Name: "Parallel", Base: "https://api.parallel.ai",
+			Auth: bare("x-api-key").with("Authorization"), Endpoints: parallelEndpoints(m),
+			Source: "https://docs.parallel.ai/api-reference 2026-11",
+		},
+	}
+}
+
+// hosts are those who serve models of many makers.
+func hosts(m meters) []Provider {
+	openAI := openAIEndpoints(m)
+	return []Provider{
+		{
+			Slug: "groq", Name: "Groq", Base: "https://api.groq.com/openai/v1", Strip: []string{"openai/v1", "v1"},
+			Auth: bearer(), Endpoints: openAI,
+			Source: "https://console.groq.com/docs/api-reference 2026-11",
+		},
+		{
+			Slug: "cerebras", Name: "Cerebras", Base: "https://api.cerebras.ai/v1", Strip: []string{"v1"},
+			Auth: bearer(), Endpoints: openAI,
+			Source: "https://inference-docs.cerebras.ai/api-reference 2026-11",
+		},
+		{
+			Slug: "openrouter", Name: "OpenRouter", Base: "https://openrouter.ai/api/v1", Strip: []string{"api/v1", "v1"},
+			Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(openAI, messagesEndpoints(m), openRouterEndpoints()),
+			Source: "https://openrouter.ai/docs/api-reference 2026-11",
+		},
+		{
+			Slug: "fireworks", Name: "Fireworks AI", Base: "https://api.fireworks.ai/inference/v1",
+			Strip: []string{"inference/v1", "v1"},
+			Auth:  bearer().with("x-api-key"), Endpoints: slices.Concat(openAI, messagesEndpoints(m)),
+			Source: "https://docs.fireworks.ai/api-reference 2026-11",
+		},
+		{
+			Slug: "baseten", Name: "Baseten", Base: "https://inference.baseten.co/v1", Strip: []string{"v1"},
+			Address: basetenAddress,
+			Auth:    bearer(), Endpoints: slices.Concat(basetenEndpoints(), openAI),
+			Source: "https://docs.baseten.co/reference/inference-api 2026-11",
+		},
+		{
+			Slug: "huggingface", Name: "Hugging Face", Base: "https://api-inference.huggingface.co/models",
+			Auth: bearer(), Endpoints: huggingFaceEndpoints(m),
+			Source: "https://huggingface.co/docs/api-inference 2023-10, 2026-11",
+		},
+		{
+			Slug: "replicate", Name: "Replicate", Base: "https://api.replicate.com/v1", Strip: []string{"v1"},
+			Auth: bearer(), Endpoints: replicateEndpoints(),
+			Source: "https://replicate.com/docs/reference/http 2026-11",
+		},
+	}
+}
+
+// clouds are those whose addresses hold a region, a resource or an account.
+func clouds(m meters) []Provider {
+	return []Provider{
 		{
 			Slug: "google-vertex-ai", Name: "Google Vertex AI", Aliases: []string{"google-vertex"},
 			Base: "https://{region}-aiplatform.googleapis.com", Address: vertexAddress,
@@ -86,79 +168,10 @@ func hosted(m meters) []Provider {
 			Source: "https://learn.microsoft.com/azure/ai-foundry/foundry-models 2026-11",
 		},
 		{
-			Slug: "groq", Name: "Groq", Base: "https://api.groq.com/openai/v1", Strip: []string{"openai/v1", "v1"},
-			Auth: bearer(), Endpoints: openAI,
-			Source: "https://console.groq.com/docs/api-reference 2026-11",
-		},
-		{
-			Slug: "mistral", Name: "Mistral", Base: "https://api.mistral.ai", Strip: []string{"v1"},
-			Auth: bearer(), Endpoints: slices.Concat(mistralEndpoints(m), openAI),
-			Source: "https://docs.mistral.ai/api 2026-11",
-		},
-		{
-			Slug: "cohere", Name: "Cohere", Base: "https://api.cohere.ai/v1", Strip: []string{"v1"},
-			Beside: []string{"v2", "compatibility"},
-			Auth:   bearer(), Endpoints: cohereEndpoints(m),
-			Source: "https://docs.cohere.com/reference/about 2026-11",
-		},
-		{
-			Slug: "perplexity-ai", Name: "Perplexity", Aliases: []string{"perplexity"},
-			Base: "https://api.perplexity.ai", Strip: []string{"v1"},
-			Auth: bearer(), Endpoints: slices.Concat(perplexityEndpoints(m), openAI),
-			Source: "https://docs.perplexity.ai/api-reference 2026-11",
-		},
-		{
-			Slug: "deepseek", Name: "DeepSeek", Base: "https://api.deepseek.com", Strip: []string{"v1"},
-			Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(deepseekEndpoints(m), openAI),
-			Source: "https://api-docs.deepseek.com 2026-11",
-		},
-		{
-			Slug: "cerebras", Name: "Cerebras", Base: "https://api.cerebras.ai/v1", Strip: []string{"v1"},
-			Auth: bearer(), Endpoints: openAI,
-			Source: "https://inference-docs.cerebras.ai/api-reference 2026-11",
-		},
-		{
-			Slug: "grok", Name: "xAI", Aliases: []string{"xai"}, Base: "https://api.x.ai/v1", Strip: []string{"v1"},
-			Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(openAI, messagesEndpoints(m)),
-			Source: "https://docs.x.ai/docs/api-reference 2026-11",
-		},
-		{
-			Slug: "openrouter", Name: "OpenRouter", Base: "https://openrouter.ai/api/v1", Strip: []string{"api/v1", "v1"},
-			Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(openAI, messagesEndpoints(m), openRouterEndpoints()),
-			Source: "https://openrouter.ai/docs/api-reference 2026-11",
-		},
-		{
 			Slug: "workers-ai", Name: "Workers AI",
 			Base: "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai", Address: workersAddress,
 			Auth: bearer().with("x-auth-key"), Endpoints: workersEndpoints(m),
 			Source: "https://developers.cloudflare.com/workers-ai 2026-11",
-		},
-		{
-			Slug: "huggingface", Name: "Hugging Face", Base: "https://api-inference.huggingface.co/models",
-			Auth: bearer(), Endpoints: huggingFaceEndpoints(m),
-			Source: "https://huggingface.co/docs/api-inference 2023-10, 2026-11",
-		},
-		{
-			Slug: "replicate", Name: "Replicate", Base: "https://api.replicate.com/v1", Strip: []string{"v1"},
-			Auth: bearer(), Endpoints: replicateEndpoints(),
-			Source: "https://replicate.com/docs/reference/http 2026-11",
-		},
-		{
-			Slug: "baseten", Name: "Baseten", Base: "https://inference.baseten.co/v1", Strip: []string{"v1"},
-			Address: basetenAddress,
-			Auth:    bearer(), Endpoints: slices.Concat(basetenEndpoints(), openAI),
-			Source: "https://docs.baseten.co/reference/inference-api 2026-11",
-		},
-		{
-			Slug: "parallel", Name: "Parallel", Base: "https://api.parallel.ai",
-			Auth: bare("x-api-key").with("Authorization"), Endpoints: parallelEndpoints(m),
-			Source: "https://docs.parallel.ai/api-reference 2026-11",
-		},
-		{
-			Slug: "fireworks", Name: "Fireworks AI", Base: "https://api.fireworks.ai/inference/v1",
-			Strip: []string{"inference/v1", "v1"},
-			Auth:  bearer().with("x-api-key"), Endpoints: slices.Concat(openAI, messagesEndpoints(m)),
-			Source: "https://docs.fireworks.ai/api-reference 2026-11",
 		},
 	}
 }
@@ -345,6 +358,15 @@ func (t *Table) All() []*Provider { return t.all }
 // Overridden reports whether the provider's address comes from the operator, so that it may lead to
 // private ranges.
 func (p *Provider) Overridden() bool { return p.custom }
+
+// BaseURL returns the address in use: the operator's, else the built-in one. It is for people and may
+// hold "{…}" parts; "" for a provider that answers itself.
+func (p *Provider) BaseURL() string {
+	if p.Serve != nil {
+		return ""
+	}
+	return p.base.scheme + "://" + p.base.host + p.base.prefix
+}
 
 // prepare takes apart what the request path needs.
 func (p *Provider) prepare() error {

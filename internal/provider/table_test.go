@@ -137,6 +137,14 @@ func TestOperatorsAddresses(t *testing.T) {
 			t.Errorf("gpu-1/%s is not recognised", path)
 		}
 	}
+	for slug, want := range map[string]string{
+		"openai": "http://mock.lan:9000/a%2Fb", "gpu-1": "http://[::1]:8000/v1", "groq": "https://api.groq.com/openai/v1",
+		"azure": "https://{resource}.services.ai.azure.com", "echo": "",
+	} {
+		if p, _ := tb.Find(slug); p.BaseURL() != want {
+			t.Errorf("%s: address %q", slug, p.BaseURL())
+		}
+	}
 	if p := find(t, "openai"); p.Overridden() {
 		t.Error("a setting of one table shows in another")
 	}
