@@ -189,16 +189,20 @@ func unhex(c byte) byte {
 	return c | 0x20 - 'a' + 10
 }
 
-// label returns s as a part of a host name, in lower case. It is checked strictly, so that a path
-// never chooses the host: what would end the name or add to it does not pass.
-func label(what, s string) (string, error) {
-	ok := s != "" && len(s) <= 63 && s[0] != '-' && s[len(s)-1] != '-'
+// maxLabel is the most bytes between two dots of a host name (RFC 1035, section 2.3.4).
+const maxLabel = 63
+
+// label returns s as a part of a host name, in lower case; beside is how many bytes stand with it
+// between the same dots. It is checked strictly, so that a path never chooses the host: what would end
+// the name or add to it does not pass.
+func label(what, s string, beside int) (string, error) {
+	ok := s != "" && len(s)+beside <= maxLabel && s[0] != '-' && s[len(s)-1] != '-'
 	for i := 0; ok && i < len(s); i++ {
 		c := s[i]
 		ok = 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-'
 	}
 	if !ok {
-		return "", invalid("The path does not name a valid "+what, "a "+what+" has 1 to 63 letters, digits and hyphens")
+		return "", invalid("The path does not name a valid "+what, "it has letters, digits and hyphens, and fits into a host name")
 	}
 	return strings.ToLower(s), nil
 }

@@ -7,7 +7,7 @@ import "strings"
 // looks like them.
 func azureOpenAIAddress(p *Provider, in Call) (Target, error) {
 	resource, rest, _ := strings.Cut(in.Path, "/")
-	name, err := label("resource", resource)
+	name, err := label("resource", resource, 0)
 	if err != nil {
 		return Target{}, err
 	}
@@ -25,7 +25,7 @@ func azureOpenAIAddress(p *Provider, in Call) (Target, error) {
 // foundryAddress maps {resource}/{rest} to the resource's host.
 func foundryAddress(p *Provider, in Call) (Target, error) {
 	resource, rest, _ := strings.Cut(in.Path, "/")
-	name, err := label("resource", resource)
+	name, err := label("resource", resource, 0)
 	if err != nil {
 		return Target{}, err
 	}

@@ -10,7 +10,7 @@ func basetenAddress(p *Provider, in Call) (Target, error) {
 		return p.ordinary(in)
 	}
 	id, rest, more := strings.Cut(after, "/")
-	name, err := label("model id", id)
+	name, err := label("model id", id, len("model-"))
 	if err != nil {
 		return Target{}, err
 	}

@@ -24,7 +24,7 @@ func bedrockAddress(p *Provider, in Call) (Target, error) {
 		return Target{}, invalid("The path does not begin with a service of Bedrock",
 			"call aws-bedrock/bedrock-runtime/{region}/model/{model}/converse or aws-bedrock/bedrock-mantle/{region}/anthropic/v1/messages")
 	}
-	name, err := label("region", region)
+	name, err := label("region", region, 0)
 	if err != nil {
 		return Target{}, err
 	}

@@ -39,7 +39,7 @@ func falAddress(p *Provider, in Call) (Target, error) {
 // isFalHost reports whether host is one of fal's.
 func isFalHost(host string) bool {
 	for l := range strings.SplitSeq(host, ".") {
-		if _, err := label("host", l); err != nil {
+		if _, err := label("host", l, 0); err != nil {
 			return false
 		}
 	}

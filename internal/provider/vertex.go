@@ -12,7 +12,7 @@ func vertexAddress(p *Provider, in Call) (Target, error) {
 		return p.at(global, in.Path, in.Query), nil
 	}
 	region, _, _ := strings.Cut(rest, "/")
-	name, err := label("location", region)
+	name, err := label("location", region, len("-aiplatform"))
 	if err != nil {
 		return Target{}, err
 	}
