@@ -1,0 +1,310 @@
+package jsonpick_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/sluicehq/sluice/internal/wire/jsonpick"
+	"github.com/sluicehq/sluice/internal/wire/jsonscan"
+)
+
+var paths = []jsonpick.Path{
+	{At: "model", How: jsonpick.Whole},
+	{At: "usage", How: jsonpick.Whole},
+	{At: "a.b", How: jsonpick.Whole},
+	{At: "error", How: jsonpick.Whole},
+	{At: "error.message", How: jsonpick.Whole},
+	{At: "error.[]", How: jsonpick.Whole},
+	{At: "choices", How: jsonpick.Some},
+	{At: "choices.[].finish_reason", How: jsonpick.Whole},
+	{At: "choices.[].delta.*", How: jsonpick.Some},
+	{At: "choices.[].delta.role", How: jsonpick.Never},
+	{At: "choices.[].delta.audio.id", How: jsonpick.Whole},
+	{At: "x.[].[].y", How: jsonpick.Some},
+}
+
+// picks notes what was picked, in order, as text.
+type picks []string
+
+func (p *picks) Pick(path int, v jsonscan.Value) {
+	*p = append(*p, note(path, v.Raw, v.Kind))
+}
+
+func note(path int, raw []byte, kind jsonscan.Kind) string {
+	return fmt.Sprintf("%s=%s/%d", paths[path].At, raw, kind)
+}
+
+func pick(set *jsonpick.Set, in []byte, n int) (picks, jsonpick.State) {
+	var p jsonpick.Picker
+	var got picks
+	p.Reset(set)
+	for len(in) > 0 {
+		piece := bytes.Clone(in[:min(n, len(in))])
+		p.Write(piece, &got)
+		for i := range piece {
+			piece[i] = '!'
+		}
+		in = in[len(piece):]
+	}
+	return got, p.State()
+}
+
+func TestPicker(t *testing.T) {
+	set := jsonpick.Compile(paths)
+	for _, c := range []struct {
+		name, in string
+		want     []string
+		state    jsonpick.State
+	}{
+		{"nothing", "", nil, jsonpick.Blank},
+		{"white space", " \r\n\t", nil, jsonpick.Blank},
+		{"scalars", `{"model":"m","usage":12,"a":{"b":null,"c":1}}`, []string{`model="m"/1`, `usage=12/2`, `a.b=null/4`}, jsonpick.Done},
+		{"a leaf takes a container whole", ` { "usage" : { "n" : [ 1 , "}" ] } } `, []string{`usage={ "n" : [ 1 , "}" ] }/5`}, jsonpick.Done},
+		{"an inner place announces a container", `{"error":{"message":"bad"}}`, []string{`error=/5`, `error.message="bad"/1`}, jsonpick.Done},
+		{"an inner place takes a scalar whole", `{"error":"bad"}`, []string{`error="bad"/1`}, jsonpick.Done},
+		{"elements", `{"error":["a",{},"b"]}`, []string{`error=/6`, `error.[]="a"/1`, `error.[]={}/5`, `error.[]="b"/1`}, jsonpick.Done},
+		{"empty containers are not announced", `{"error":{ },"choices":[ ]}`, nil, jsonpick.Done},
+		{"some", `{"choices":[{"delta":{"role":"r","content":"x","n":1,"t":true}}]}`, []string{
+			`choices=/6`, `choices.[].delta.*=/1`, `choices.[].delta.*=/2`, `choices.[].delta.*=/3`,
+		}, jsonpick.Done},
+		{"nothing is not some", `{"choices":[{"delta":{"a":"","b":null,"c":[ ],"d":{ }}}]}`, []string{`choices=/6`}, jsonpick.Done},
+		{"containers are some", `{"choices":[{"delta":{"a":[ 1],"b":{"x":1},"c":[[]]}}]}`, []string{
+			`choices=/6`, `choices.[].delta.*=/6`, `choices.[].delta.*=/5`, `choices.[].delta.*=/6`,
+		}, jsonpick.Done},
+		{"a named member is not any", `{"choices":[{"delta":{"audio":{"id":"i"},"role":"x"}}]}`,
+			[]string{`choices=/6`, `choices.[].delta.audio.id="i"/1`}, jsonpick.Done},
+		{"nested arrays", `{"x":[[{"y":[0]}],[],3,{"y":1}]}`, []string{`x.[].[].y=/6`}, jsonpick.Done},
+		{"escaped keys", `{"\u006dodel":"m","mod\u0065":1}`, []string{`model="m"/1`}, jsonpick.Done},
+		{"keys in values", `{"z":{"model":1},"y":["model",{"usage":2}],"w":"\"model\":1"}`, nil, jsonpick.Done},
+		{"all that is repeated", `{"model":1,"model":2}`, []string{`model=1/2`, `model=2/2`}, jsonpick.Done},
+		{"NaN is let through", `{"model":NaN,"z":[-Infinity]}`, []string{`model=NaN/2`}, jsonpick.Done},
+		{"an array", `["model",{"model":1}]`, nil, jsonpick.Done},
+		{"bytes behind the end", `{"model":1}{"model":2}`, []string{`model=1/2`}, jsonpick.Done},
+		{"cut", `{"model":"m","usage":{"n":1`, []string{`model="m"/1`}, jsonpick.Inside},
+		{"no JSON", `<html>`, nil, jsonpick.Broken},
+		{"a key that is none", `{model:1}`, nil, jsonpick.Broken},
+		{"no colon", `{"model" 1}`, nil, jsonpick.Broken},
+		{"crossed brackets", `{"z":[{]},"model":1}`, nil, jsonpick.Broken},
+		{"crossed outer brackets", `{"choices":[1}`, []string{`choices=/6`}, jsonpick.Broken},
+		{"a control character", "{\"model\":\"\n\"}", nil, jsonpick.Broken},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for n := 1; n <= len(c.in)+1; n++ {
+				got, state := pick(set, []byte(c.in), n)
+				if !slices.Equal(got, c.want) || state != c.state {
+					t.Fatalf("in pieces of %d: %q, state %d; want %q, state %d", n, got, state, c.want, c.state)
+				}
+			}
+		})
+	}
+}
+
+func TestBounds(t *testing.T) {
+	set := jsonpick.Compile(paths)
+	long := strings.Repeat(`\u0041\\é`, jsonpick.MaxValue/10+10)
+	for _, c := range []struct{ name, in, prefix string }{
+		{"strings are cut", `{"model":"` + long + `","usage":1}`, long},
+		{"containers are not picked", `{"usage":["` + long + `"],"model":"m"}`, "m"},
+		{"long keys name nothing", `{"` + strings.Repeat("k", 1000) + `":1,"model":"m"}`, "m"},
+		{"long escaped keys name nothing", `{"` + strings.Repeat(`\u006b`, 1000) + `":1,"model":"m"}`, "m"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want, state := pick(set, []byte(c.in), len(c.in))
+			if state != jsonpick.Done {
+				t.Fatalf("state %d", state)
+			}
+			for _, n := range []int{1, 7, 4096, jsonpick.MaxValue} {
+				if got, _ := pick(set, []byte(c.in), n); !slices.Equal(got, want) {
+					t.Errorf("in pieces of %d it reads otherwise", n)
+				}
+			}
+			raw, _, _ := strings.Cut(strings.TrimPrefix(want[0], "model="), "/1")
+			var text, full string
+			if err := json.Unmarshal([]byte(raw), &text); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal([]byte(`"`+c.prefix+`"`), &full); err != nil {
+				t.Fatal(err)
+			}
+			text = strings.TrimRight(text, "\ufffd")
+			if len(raw) > jsonpick.MaxValue+1 || !strings.HasPrefix(full, text) || len(raw) < min(len(c.prefix), jsonpick.MaxValue-10) {
+				t.Errorf("%d bytes are picked", len(raw))
+			}
+		})
+	}
+	t.Run("depth", func(t *testing.T) {
+		for _, c := range []struct {
+			depth int
+			state jsonpick.State
+		}{{jsonscan.MaxDepth, jsonpick.Done}, {jsonscan.MaxDepth + 1, jsonpick.Broken}} {
+			in := strings.Repeat("[", c.depth) + strings.Repeat("]", c.depth)
+			if _, state := pick(set, []byte(in), 1000); state != c.state {
+				t.Errorf("depth %d: state %d", c.depth, state)
+			}
+		}
+	})
+}
+
+func TestPickerAllocatesNothing(t *testing.T) {
+	in := []byte(`{"z":[[[{"y":"text"}]]],"usage":{"n":1},"choices":[{"delta":{"content":"x"},"finish_reason":null}]}`)
+	var p jsonpick.Picker
+	set := jsonpick.Compile(paths)
+	var none nobody
+	p.Reset(set)
+	p.Write(in[:60], none)
+	if n := testing.AllocsPerRun(100, func() {
+		p.Reset(set)
+		p.Write(in[:60], none)
+		p.Write(in[60:], none)
+	}); n != 0 || p.State() != jsonpick.Done {
+		t.Errorf("%v allocations, state %d", n, p.State())
+	}
+}
+
+type nobody struct{}
+
+func (nobody) Pick(int, jsonscan.Value) {}
+
+// reference picks with encoding/json's tokens, from a text that is valid.
+type reference struct {
+	in   []byte
+	d    *json.Decoder
+	want picks
+}
+
+// value reads the value that comes next; places are the indexes of paths that lead there with the steps
+// they have left.
+func (r *reference) value(at string) {
+	path, inner := -1, false
+	for i, p := range paths {
+		if p.At == at {
+			path = i
+		}
+		inner = inner || strings.HasPrefix(p.At, at+".") || at == ""
+	}
+	// The value begins behind white space, a colon or a comma.
+	begin := r.d.InputOffset()
+	for strings.IndexByte(" \t\r\n:,", r.in[begin]) >= 0 {
+		begin++
+	}
+	where := len(r.want)
+	tok, err := r.d.Token()
+	if err != nil {
+		panic(err)
+	}
+	delim, container := tok.(json.Delim)
+	empty := true
+	for container && r.d.More() {
+		empty = false
+		step := "[]"
+		if delim == '{' {
+			key, err := r.d.Token()
+			if err != nil {
+				panic(err)
+			}
+			step = key.(string)
+		}
+		r.value(child(at, step, delim))
+	}
+	if container {
+		if _, err := r.d.Token(); err != nil {
+			panic(err)
+		}
+	}
+	if path < 0 || paths[path].How == jsonpick.Never {
+		return
+	}
+	raw, kind := r.in[begin:r.d.InputOffset()], jsonscan.KindOf(r.in[begin])
+	if paths[path].How == jsonpick.Whole && !(inner && container) {
+		if len(raw) <= jsonpick.MaxValue {
+			r.want = slices.Insert(r.want, where, note(path, raw, kind))
+		}
+	} else if container && !empty || !container && tok != "" && tok != nil {
+		r.want = slices.Insert(r.want, where, note(path, nil, kind))
+	}
+}
+
+// child is where a step leads, as written in paths; "?" leads nowhere.
+func child(at, step string, delim json.Delim) string {
+	prefix := at + "."
+	if at == "" {
+		prefix = ""
+	}
+	if delim == '[' {
+		return prefix + "[]"
+	}
+	if strings.ContainsAny(step, ".?*[]") || step == "" {
+		step = "?"
+	}
+	for _, p := range paths {
+		if p.At == prefix+step || strings.HasPrefix(p.At, prefix+step+".") {
+			return prefix + step
+		}
+	}
+	for _, p := range paths {
+		if p.At == prefix+"*" {
+			return prefix + "*"
+		}
+	}
+	return "?"
+}
+
+func FuzzPicker(f *testing.F) {
+	for _, in := range []string{
+		`{"model":"m","usage":{"n":1},"a":{"b":[1,{"c":"]"}]},"choices":[{"delta":{"role":"x","content":"y"},"finish_reason":"stop"}]}`,
+		`{"error":{"message":"bad"}}`, `{"error":["a",1]}`, `{"error":"x"}`, `{"choices":[{"delta":{"a":"","b":null,"c":[],"d":{}}}]}`,
+		`{"x":[[{"y":"\u0041"}]],"\u006dodel":1,"choices":[{"delta":{"audio":{"id":"i"}}}]}`, ` [1,2] `, `{"a":NaN}`, `{"\ud800":1,"é":"é"}`,
+	} {
+		f.Add([]byte(in), 3)
+	}
+	set := jsonpick.Compile(paths)
+	f.Fuzz(func(t *testing.T, in []byte, n int) {
+		whole, state := pick(set, in, len(in)+1)
+		for _, n := range []int{1, 1 + int(uint(n)%50)} {
+			if got, s := pick(set, in, n); s != state || !slices.Equal(got, whole) {
+				t.Fatalf("in pieces of %d: %q, state %d; whole: %q, state %d", n, got, s, whole, state)
+			}
+		}
+		trimmed := bytes.TrimLeft(in, " \t\r\n")
+		if !json.Valid(in) || !utf8.Valid(in) || trimmed[0] != '{' && trimmed[0] != '[' {
+			return
+		}
+		r := reference{in: in, d: json.NewDecoder(bytes.NewReader(in))}
+		r.d.UseNumber()
+		r.value("")
+		if _, err := r.d.Token(); err != io.EOF {
+			t.Fatal(err)
+		}
+		if state != jsonpick.Done || !slices.Equal(whole, r.want) {
+			t.Errorf("state %d, picked %q, want %q", state, whole, r.want)
+		}
+	})
+}
+
+func BenchmarkPicker(b *testing.B) {
+	set := jsonpick.Compile(paths)
+	for _, c := range []struct{ name, in string }{
+		{"delta", `{"id":"chatcmpl-Wire0001","object":"chat.completion.chunk","created":1795340000,"model":"gpt-4o-mini-2024-07-18",` +
+			`"service_tier":"default","system_fingerprint":"fp_wire","choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,` +
+			`"finish_reason":null}],"usage":null,"obfuscation":"a8Fq"}`},
+		{"text", `{"data":[{"b64_json":"` + strings.Repeat("iVBORw0KGgo", 10_000) + `"}],"usage":{"n":1}}`},
+		{"numbers", `{"data":[{"embedding":[` + strings.Repeat("-0.0123456,", 10_000) + `0]}],"usage":{"n":1}}`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var p jsonpick.Picker
+			in := []byte(c.in)
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Reset(set)
+				p.Write(in, nobody{})
+			}
+		})
+	}
+}
