@@ -490,24 +490,24 @@ type StatusCase struct {
 }
 
 const (
-	cancelled = 1<<sluice.EndingClientGone | 1<<sluice.EndingClientSlow
-	unserved  = 1<<sluice.EndingUnreachable | 1<<sluice.EndingTimeout | 1<<sluice.EndingCut | 1<<sluice.EndingStalled | 1<<sluice.EndingErrorEvent
-	running   = 1 << sluice.EndingInFlight
-	anyEnding = math.MaxUint32
+	endingsCancelled = 1<<sluice.EndingClientGone | 1<<sluice.EndingClientSlow
+	endingsUnserved  = 1<<sluice.EndingUnreachable | 1<<sluice.EndingTimeout | 1<<sluice.EndingCut | 1<<sluice.EndingStalled | 1<<sluice.EndingErrorEvent
+	endingsRunning   = 1 << sluice.EndingInFlight
+	endingsAll       = math.MaxUint32
 )
 
 // StatusClasses lists the words that FieldStatus knows. A row may belong to several.
 func StatusClasses() []StatusClass {
 	return []StatusClass{
 		{"ok", "it went well", []StatusCase{{Success: 1}}},
-		{"error", "it did not, and the client had not left", []StatusCase{{Success: -1, Endings: anyEnding &^ (cancelled | running)}}},
+		{"error", "it did not, and the client had not left", []StatusCase{{Success: -1, Endings: endingsAll &^ (endingsCancelled | endingsRunning)}}},
 		{"cached", "answered by the cache", []StatusCase{{Hit: true}}},
-		{"cancelled", "the client left or took nothing", []StatusCase{{Endings: cancelled}}},
+		{"cancelled", "the client left or took nothing", []StatusCase{{Endings: endingsCancelled}}},
 		{"rate_limited", "429, the provider's or ours", []StatusCase{{MinStatus: 429, MaxStatus: 429}}},
 		{"blocked", "refused by Sluice", []StatusCase{{Endings: 1 << sluice.EndingRefused}}},
-		{"client_error", "4xx, unless the client left", []StatusCase{{MinStatus: 400, MaxStatus: 499, Endings: anyEnding &^ cancelled}}},
-		{"provider_error", "5xx, or no whole answer from the provider", []StatusCase{{MinStatus: 500, MaxStatus: 599}, {Endings: unserved}}},
-		{"in_flight", "still running", []StatusCase{{Endings: running}}},
+		{"client_error", "4xx, unless the client left", []StatusCase{{MinStatus: 400, MaxStatus: 499, Endings: endingsAll &^ endingsCancelled}}},
+		{"provider_error", "5xx, or no whole answer from the provider", []StatusCase{{MinStatus: 500, MaxStatus: 599}, {Endings: endingsUnserved}}},
+		{"in_flight", "still running", []StatusCase{{Endings: endingsRunning}}},
 	}
 }
 

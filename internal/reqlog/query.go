@@ -7,7 +7,8 @@ import (
 	sluice "github.com/sluicehq/sluice"
 )
 
-// Query asks for rows of one account.
+// Query asks for rows of one account. An exchange's start is here what its id says of it, to the
+// millisecond, so that order, range and totals agree even when the clock stepped back.
 type Query struct {
 	Account string
 	Gateway string    // "": all of the account's
@@ -18,6 +19,9 @@ type Query struct {
 	Desc    bool
 	// Cursor continues a listing: Page.Next of the page before. "" begins.
 	Cursor string
+	// Back reads the other way: the page before Cursor, which is Page.Prev of the page after it. Rows
+	// come in the listing's own order all the same.
+	Back bool
 	// Offset skips rows of the listing's beginning: the reference's page numbers. Not with Cursor.
 	Offset int64
 	Limit  int // 1 to 1,000
@@ -50,6 +54,7 @@ type Row struct {
 type Page struct {
 	Rows []Row
 	Next string // cursor of the next page; "" when there is none
+	Prev string // cursor of the page before, to be asked with Back; "" when there is none
 	// Total is how many rows the query has: exact when TotalExact, else from roll-ups; -1 unknown.
 	Total      int64
 	TotalExact bool
@@ -69,6 +74,10 @@ const (
 	GroupCache    Group = "cache"
 	GroupGateway  Group = "gateway"
 )
+
+// GroupMeta is the group of a metadata key's values. Only keys that the index was told to keep totals
+// of have any.
+func GroupMeta(key string) Group { return Group("meta:" + key) }
 
 // TotalsQuery asks for sums over time, from roll-ups.
 type TotalsQuery struct {
@@ -91,9 +100,12 @@ type Total struct {
 	Cached   int64
 	Streamed int64
 	Attempts int64
-	// Tokens sums what is known of each class; TokensKnown counts the exchanges that it is known of.
+	// Tokens sums what is known of each class, but for cache hits, on which nothing was spent;
+	// TokensKnown counts the exchanges that it is known of.
 	Tokens      [sluice.ClassCount]int64
 	TokensKnown [sluice.ClassCount]int64
+	SavedIn     int64 // input tokens that cache hits would have used
+	SavedOut    int64 // output tokens that cache hits would have used
 	Estimated   int64 // exchanges whose usage is estimated or partial
 	Cost        sluice.NanoUSD
 	Priced      int64 // exchanges with a known cost
