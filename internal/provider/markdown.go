@@ -2,10 +2,10 @@ package provider
 
 import (
 	_ "embed"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/template"
 )
 
 //go:embed providers.md.tmpl
@@ -14,18 +14,23 @@ var pageTemplate string
 // Markdown writes docs/providers.md: the table for people, how paths are mapped, how to add an address
 // of one's own, and what echo does. Its error is w's.
 func Markdown(w io.Writer) error {
-	page, err := template.New("providers.md").Funcs(template.FuncMap{
-		"segments": segments, "credential": credential, "metered": metered, "source": source,
-		"openai": func() string { return strings.Join(openAINames(), ", ") },
-	}).Parse(pageTemplate)
-	if err != nil {
-		return err
-	}
 	t, err := NewTable(nil)
 	if err != nil {
 		return err
 	}
-	return page.Execute(w, t.All())
+	var addresses, endpoints strings.Builder
+	for _, p := range t.All() {
+		at := "answered by Sluice itself"
+		if p.Serve == nil {
+			at = "`" + p.Base + "`"
+		}
+		fmt.Fprintf(&addresses, "| %s | %s | %s | %s |\n", segments(p), p.Name, at, credential(p.Auth))
+		fmt.Fprintf(&endpoints, "| `%s` | %s | %s |\n", p.Slug, metered(p), source(p.Source))
+	}
+	// Plain replacement, not a template: package template keeps the linker from dropping unused methods.
+	_, err = strings.NewReplacer("{{addresses}}\n", addresses.String(), "{{endpoints}}\n", endpoints.String(),
+		"{{openai}}", strings.Join(openAINames(), ", ")).WriteString(w, pageTemplate)
+	return err
 }
 
 // segments lists what names the provider in a path.

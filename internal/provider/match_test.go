@@ -58,7 +58,11 @@ func TestWhichPathsAskForStreams(t *testing.T) {
 
 func TestBadPatternsAreFaults(t *testing.T) {
 	for _, e := range []Endpoint{
-		{Pattern: "{a"}, {Pattern: "{}"}, {Pattern: "{a}b"}, {Pattern: "{a...}:v"}, {Pattern: "{a...}/{b...}"},
+		{Pattern: "{a"},
+		{Pattern: "{}"},
+		{Pattern: "{a}b"},
+		{Pattern: "{a...}:v"},
+		{Pattern: "{a...}/{b...}"},
 		{Pattern: "a/{b}", Model: "c"},
 	} {
 		if _, err := newRoute(&e); err == nil {

@@ -9,14 +9,25 @@ import (
 
 func TestDialectsThatAreReadHaveMeters(t *testing.T) {
 	for _, c := range []struct{ slug, path string }{
-		{"openai", "chat/completions"}, {"openai", "completions"}, {"openai", "responses"}, {"openai", "embeddings"},
-		{"openai", "images/generations"}, {"openai", "audio/transcriptions"}, {"openai", "moderations"},
-		{"anthropic", "v1/messages"}, {"anthropic", "v1/messages/count_tokens"},
-		{"azure", "r/anthropic/v1/messages"}, {"azure-openai", "r/d/chat/completions"},
+		{"openai", "chat/completions"},
+		{"openai", "completions"},
+		{"openai", "responses"},
+		{"openai", "embeddings"},
+		{"openai", "images/generations"},
+		{"openai", "audio/transcriptions"},
+		{"openai", "moderations"},
+		{"anthropic", "v1/messages"},
+		{"anthropic", "v1/messages/count_tokens"},
+		{"azure", "r/anthropic/v1/messages"},
+		{"azure-openai", "r/d/chat/completions"},
 		{"aws-bedrock", "bedrock-mantle/us-east-1/anthropic/v1/messages"},
 		{"google-vertex-ai", "v1/projects/p/locations/l/publishers/anthropic/models/m:streamRawPredict"},
-		{"google-ai-studio", "v1beta/openai/chat/completions"}, {"workers-ai", "v1/chat/completions"},
-		{"ollama", "v1/messages"}, {"echo", "v1/chat/completions"}, {"echo", "responses"}, {"echo", "embeddings"},
+		{"google-ai-studio", "v1beta/openai/chat/completions"},
+		{"workers-ai", "v1/chat/completions"},
+		{"ollama", "v1/messages"},
+		{"echo", "v1/chat/completions"},
+		{"echo", "responses"},
+		{"echo", "embeddings"},
 	} {
 		ep, _ := find(t, c.slug).Match("POST", c.path)
 		if ep == nil || ep.Meter == nil || ep.Meter(true) == nil || ep.Meter(false) == nil {

@@ -208,19 +208,31 @@ func TestBedrockKeyMovesForMantleMessagesOnly(t *testing.T) {
 		name, path string
 		in, want   sluice.Header
 	}{
-		{"a bearer key becomes x-api-key in its place", path,
+		{
+			"a bearer key becomes x-api-key in its place", path,
 			sluice.Header{{Name: "authorization", Value: "bearer  ABSK1"}, {Name: "Accept", Value: "*/*"}},
-			sluice.Header{{Name: "x-api-key", Value: "ABSK1"}, {Name: "Accept", Value: "*/*"}}},
-		{"a signature stays", path,
+			sluice.Header{{Name: "x-api-key", Value: "ABSK1"}, {Name: "Accept", Value: "*/*"}},
+		},
+		{
+			"a signature stays", path,
 			sluice.Header{{Name: "Authorization", Value: "AWS4-HMAC-SHA256 Credential=x"}},
-			sluice.Header{{Name: "Authorization", Value: "AWS4-HMAC-SHA256 Credential=x"}}},
-		{"an x-api-key of the caller's wins", path,
+			sluice.Header{{Name: "Authorization", Value: "AWS4-HMAC-SHA256 Credential=x"}},
+		},
+		{
+			"an x-api-key of the caller's wins", path,
 			sluice.Header{{Name: "Authorization", Value: "Bearer b"}, {Name: "X-Api-Key", Value: "k"}},
-			sluice.Header{{Name: "Authorization", Value: "Bearer b"}, {Name: "X-Api-Key", Value: "k"}}},
-		{"the OpenAI dialect reads a bearer key", "bedrock-mantle/us-east-1/v1/responses",
-			sluice.Header{{Name: "Authorization", Value: "Bearer b"}}, sluice.Header{{Name: "Authorization", Value: "Bearer b"}}},
-		{"the runtime reads a bearer key", "bedrock-runtime/us-east-1/anthropic/x",
-			sluice.Header{{Name: "Authorization", Value: "Bearer b"}}, sluice.Header{{Name: "Authorization", Value: "Bearer b"}}},
+			sluice.Header{{Name: "Authorization", Value: "Bearer b"}, {Name: "X-Api-Key", Value: "k"}},
+		},
+		{
+			"the OpenAI dialect reads a bearer key", "bedrock-mantle/us-east-1/v1/responses",
+			sluice.Header{{Name: "Authorization", Value: "Bearer b"}},
+			sluice.Header{{Name: "Authorization", Value: "Bearer b"}},
+		},
+		{
+			"the runtime reads a bearer key", "bedrock-runtime/us-east-1/anthropic/x",
+			sluice.Header{{Name: "Authorization", Value: "Bearer b"}},
+			sluice.Header{{Name: "Authorization", Value: "Bearer b"}},
+		},
 	} {
 		h := slices.Clone(c.in)
 		find(t, "aws-bedrock").Rewrite(&h, Call{Path: c.path})
