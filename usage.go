@@ -49,6 +49,15 @@ const (
 	AcceptedPrediction       // part of Output
 	RejectedPrediction       // part of Output
 	WebSearches              // calls of a server-side search, not tokens
+	AudioCacheRead           // part of CacheRead and of AudioIn
+	Citations                // tokens of cited text that are billed apart (Perplexity); no part of another class
+	BilledInput              // input tokens that the provider bills, where it says so beside Input (Cohere)
+	BilledOutput             // output tokens that the provider bills, where it says so beside Output (Cohere)
+	SearchUnits              // units of ranking and search that the provider bills, not tokens
+	Images                   // images made, not tokens
+	Milliseconds             // of hardware time or of audio, as the provider bills it
+	Characters               // of text made into speech
+	Pages                    // of documents read
 	ClassCount               // how many classes there are
 )
 
@@ -56,7 +65,8 @@ const (
 func (c Class) String() string {
 	return [...]string{
 		"input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "audio_input",
-		"audio_output", "image_input", "image_output", "accepted_prediction", "rejected_prediction", "web_searches", "",
+		"audio_output", "image_input", "image_output", "accepted_prediction", "rejected_prediction", "web_searches",
+		"audio_cache_read", "citations", "billed_input", "billed_output", "search_units", "images", "milliseconds", "characters", "pages", "",
 	}[min(c, ClassCount)]
 }
 
