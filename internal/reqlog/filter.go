@@ -268,3 +268,19 @@ rows without a cost, -cost:<1 shows them.
 	}
 	return b.String()
 }
+
+// Fields lists all fields, in the order of the help.
+func Fields() []Field {
+	table := filterFields()
+	names := make([]Field, len(table))
+	for i := range table {
+		names[i] = table[i].name
+	}
+	return names
+}
+
+// HasTexts reports whether the field is compared as a text, with OpEq and OpContains, and not by order.
+func HasTexts(name Field) bool {
+	f, ok := findField(string(name))
+	return ok && f.patterns()
+}

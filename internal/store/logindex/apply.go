@@ -1,0 +1,355 @@
+package logindex
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
+)
+
+// Resume implements reqlog.Index.
+func (x *Index) Resume(context.Context) (reqlog.Pos, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var safe reqlog.Pos
+	for _, d := range x.days {
+		if safe.Less(d.safe) {
+			safe = d.safe
+		}
+	}
+	return safe, nil
+}
+
+// Apply implements reqlog.Index.
+//
+// Each day's file remembers up to where it has applied, so records can come again. What may be
+// forgotten by the caller is told by the leader, a file that is committed last: its position is safe
+// everywhere, and what other files must hold for that is on disk before.
+func (x *Index) Apply(ctx context.Context, records []reqlog.Record, next reqlog.Pos) error {
+	x.write.Lock()
+	defer x.write.Unlock()
+	if x.closed {
+		return errClosed
+	}
+	byDay := x.split(ctx, records)
+	if len(byDay) == 0 {
+		return nil
+	}
+	days := make([]int64, 0, len(byDay))
+	for day := range byDay {
+		days = append(days, day)
+	}
+	slices.Sort(days)
+	leader := x.leader
+	if _, ok := byDay[leader]; !ok {
+		leader = days[len(days)-1]
+	}
+	if x.leader != leader && x.leader != noDay {
+		if err := x.harden(ctx, x.leader); err != nil {
+			return err
+		}
+	}
+	for _, day := range days {
+		if day == leader {
+			continue
+		}
+		if err := x.applyDay(ctx, day, byDay[day], next, false); err != nil {
+			return err
+		}
+	}
+	if err := x.applyDay(ctx, leader, byDay[leader], next, true); err != nil {
+		return err
+	}
+	x.leader = leader
+	return nil
+}
+
+// split sorts records by day, leaving out what has no usable id.
+func (x *Index) split(ctx context.Context, records []reqlog.Record) map[int64][]*reqlog.Record {
+	byDay := map[int64][]*reqlog.Record{}
+	for i := range records {
+		r := &records[i]
+		if day := dayOf(r.Entry.ID); !r.Entry.ID.IsZero() && day <= lastDay {
+			byDay[day] = append(byDay[day], r)
+		} else {
+			x.log.WarnContext(ctx, "log record without a usable id is not indexed", slog.String("id", r.Entry.ID.String()))
+		}
+	}
+	return byDay
+}
+
+// harden puts on disk what a file has committed.
+func (x *Index) harden(ctx context.Context, day int64) error {
+	p, err := x.acquire(ctx, day, false)
+	if err != nil || p == nil {
+		return err
+	}
+	defer x.release(p)
+	if err := p.durable(ctx, true); err != nil {
+		return err
+	}
+	return p.tx(ctx, func() error { return p.saveState(ctx, p.state) })
+}
+
+// applyDay applies one day's records in one transaction.
+func (x *Index) applyDay(ctx context.Context, day int64, records []*reqlog.Record, next reqlog.Pos, leads bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := x.unseal(ctx, day); err != nil {
+		return err
+	}
+	p, err := x.acquire(ctx, day, true)
+	if err != nil {
+		return err
+	}
+	defer x.release(p)
+	if err := p.durable(ctx, !leads); err != nil {
+		return err
+	}
+	b := &batch{p: p, enc: encoder{columns: columnTexts()}, gather: newGather(p, x.metadata), state: p.state, log: x.log}
+	if p.state.applied.Less(next) {
+		b.state.applied = next
+	}
+	if leads {
+		b.state.safe = next
+	}
+	err = p.tx(ctx, func() error { return b.run(context.WithoutCancel(ctx), records) })
+	if err != nil {
+		b.gather.undo()
+		if again := p.reload(ctx); again != nil {
+			x.log.ErrorContext(ctx, "log index cannot be read after a failed write", slog.Any("error", again))
+		}
+		return fmt.Errorf("apply to day %s: %w", dayName(day), err)
+	}
+	p.state = b.state
+	p.keep(b.gather)
+	x.note(p, time.Now())
+	return nil
+}
+
+// reload reads anew what a failed transaction may have changed in memory.
+func (p *part) reload(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := p.texts.forget(ctx); err != nil {
+		return err
+	}
+	return p.loadOpen(ctx)
+}
+
+// batch is one transaction of one day.
+type batch struct {
+	p      *part
+	enc    encoder
+	gather *gather
+	state  state
+	log    *slog.Logger
+
+	rows    []row
+	entries []*reqlog.Record // of rows, for what the columns need
+	args    []any
+	args2   []any
+}
+
+// chunk is how many rows one statement inserts.
+const chunk = 32
+
+func (b *batch) run(ctx context.Context, records []*reqlog.Record) error {
+	for _, r := range records {
+		if r.Pos.Less(b.p.state.applied) {
+			continue
+		}
+		var err error
+		switch {
+		case r.Kind == reqlog.KindOpen:
+			err = b.mark(ctx, r)
+		case r.Kind != reqlog.KindEntry:
+			// A kind of a later version: there is nothing that this one could do with it.
+		case r.CountOnly:
+			err = b.countOnly(ctx, r)
+		default:
+			err = b.entry(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := b.insert(ctx); err != nil {
+		return err
+	}
+	if len(b.gather.cells) > 0 {
+		if err := b.p.exec(ctx, "INSERT INTO pending (delta) VALUES (?)", appendDelta(nil, b.gather.cells)); err != nil {
+			return err
+		}
+	}
+	return b.p.saveState(ctx, b.state)
+}
+
+// mark keeps an open mark, unless its exchange has ended.
+func (b *batch) mark(ctx context.Context, r *reqlog.Record) error {
+	if err := b.insert(ctx); err != nil {
+		return err
+	}
+	id := rowOf(r.Entry.ID)
+	if _, found, err := b.p.find(ctx, id); err != nil || found {
+		return err
+	}
+	if err := b.p.exec(ctx, "INSERT OR REPLACE INTO open VALUES (?, ?)", id, appendData(nil, &r.Entry, &r.Parts)); err != nil {
+		return err
+	}
+	b.p.open[id] = struct{}{}
+	return nil
+}
+
+// unmark removes the open mark of an exchange that has ended.
+func (b *batch) unmark(ctx context.Context, id int64) error {
+	if _, ok := b.p.open[id]; !ok {
+		return nil
+	}
+	if err := b.p.exec(ctx, "DELETE FROM open WHERE id = ?", id); err != nil {
+		return err
+	}
+	delete(b.p.open, id)
+	return nil
+}
+
+func (b *batch) countOnly(ctx context.Context, r *reqlog.Record) error {
+	if err := b.insert(ctx); err != nil {
+		return err
+	}
+	id := rowOf(r.Entry.ID)
+	if err := b.unmark(ctx, id); err != nil {
+		return err
+	}
+	if _, found, err := b.p.find(ctx, id); err != nil || found {
+		return err // the row has been counted
+	}
+	return b.gather.add(ctx, &r.Entry, 1, false)
+}
+
+func (b *batch) entry(ctx context.Context, r *reqlog.Record) error {
+	if err := b.unmark(ctx, rowOf(r.Entry.ID)); err != nil {
+		return err
+	}
+	row, err := b.enc.encode(ctx, &b.p.texts, &r.Entry, &r.Parts)
+	if err != nil {
+		return err
+	}
+	b.rows, b.entries = append(b.rows, row), append(b.entries, r)
+	if len(b.rows) == chunk {
+		return b.insert(ctx)
+	}
+	return nil
+}
+
+// insert writes the gathered rows. Nearly always all are new, and one statement does; when a place is
+// taken, they go one by one.
+func (b *batch) insert(ctx context.Context) error {
+	if len(b.rows) == 0 {
+		return nil
+	}
+	defer func() {
+		b.rows, b.entries, b.enc.data = b.rows[:0], b.entries[:0], b.enc.data[:0]
+	}()
+	err := b.insertAll(ctx, b.rows, b.entries)
+	if taken(err) {
+		for i := range b.rows {
+			if err := b.insertOne(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range b.entries {
+		if err := b.gather.add(ctx, &r.Entry, 1, true); err != nil {
+			return err
+		}
+	}
+	b.state.rows += int64(len(b.rows))
+	return nil
+}
+
+func (b *batch) insertAll(ctx context.Context, rows []row, entries []*reqlog.Record) error {
+	b.args, b.args2 = b.args[:0], b.args2[:0]
+	for i := range rows {
+		b.args = rows[i].values(b.args, &entries[i].Entry)
+		b.args2 = append(b.args2, rows[i].id, rows[i].data)
+	}
+	if err := b.p.exec(ctx, insertText("rows", rowValues, len(rows)), b.args...); err != nil {
+		return err
+	}
+	return b.p.exec(ctx, insertText("more", 2, len(rows)), b.args2...)
+}
+
+// insertText returns the statement that inserts n rows.
+func insertText(table string, values, n int) string {
+	one := "(" + strings.Repeat("?, ", values-1) + "?)"
+	return "INSERT INTO " + table + " VALUES " + strings.Repeat(one+", ", n-1) + one
+}
+
+// insertOne inserts one row, or puts it in the place of the one that its exchange has.
+func (b *batch) insertOne(ctx context.Context, i int) error {
+	id, entry := b.rows[i].id, &b.entries[i].Entry
+	old, found, err := b.p.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if found {
+		if old.Entry.ID.WithAttempt(0) != entry.ID.WithAttempt(0) {
+			b.log.WarnContext(ctx, "two exchanges have the same millisecond and counter: the later one is not indexed",
+				slog.String("id", entry.ID.String()), slog.String("other", old.Entry.ID.String()))
+			return nil
+		}
+		if err := b.gather.add(ctx, &old.Entry, -1, true); err != nil {
+			return err
+		}
+		for _, table := range [...]string{"rows", "more"} {
+			if err := b.p.exec(ctx, "DELETE FROM "+table+" WHERE id = ?", id); err != nil {
+				return err
+			}
+		}
+		b.state.rows--
+	}
+	if err := b.insertAll(ctx, b.rows[i:i+1], b.entries[i:i+1]); err != nil {
+		return err
+	}
+	b.state.rows++
+	return b.gather.add(ctx, entry, 1, true)
+}
+
+// find reads a row on the writer's connection.
+func (p *part) find(ctx context.Context, id int64) (reqlog.Row, bool, error) {
+	r := row{id: id}
+	var into reqlog.Row
+	found, err := p.one(ctx, findText+"r.id = ?", []any{id}, r.scan()...)
+	if err != nil || !found {
+		return into, false, err
+	}
+	columns := columnTexts()
+	return into, true, r.decode(ctx, p.texts.text, &columns, &into)
+}
+
+// Open implements reqlog.Index.
+func (x *Index) Open(ctx context.Context) ([]sluice.LogEntry, error) {
+	var list []sluice.LogEntry
+	for _, d := range x.dayList() {
+		if d.open == 0 {
+			continue
+		}
+		err := x.with(ctx, d.day, func(p *part) error {
+			return p.openEntries(ctx, func(e *sluice.LogEntry) { list = append(list, *e) })
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,190 @@
+package logindex
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/sluicehq/sluice/internal/reqlog"
+)
+
+// countKey is a day's count of rows that need not be made again while the day has not changed.
+type countKey struct {
+	day   int64
+	scope string
+	state state
+}
+
+const maxCounts = 50_000
+
+// count returns how many rows a query without a filter has: whole minutes from roll-ups, which know how
+// many exchanges have rows, and what is left of the first and the last minute by counting.
+func (x *Index) count(ctx context.Context, q *reqlog.Query) (int64, error) {
+	l := &listing{to: place{lastDay + 1, 0}}
+	l.bound(*q)
+	var n int64
+	for _, d := range x.dayList() {
+		if !d.file || d.day < l.from.day || d.day > l.to.day {
+			continue
+		}
+		low, high := l.bounds(d.day)
+		k := countKey{d.day, scopeText(q.Account, q.Gateway), d.state}
+		whole := low == 0 && high == dayMillis<<counterBits
+		if whole {
+			x.mu.Lock()
+			known, ok := x.counts[k]
+			x.mu.Unlock()
+			if ok {
+				n += known
+				continue
+			}
+		}
+		day, err := x.countDay(ctx, d, q, span{low, high})
+		if err != nil {
+			return 0, err
+		}
+		n += day
+		if whole {
+			x.mu.Lock()
+			if len(x.counts) >= maxCounts {
+				clear(x.counts)
+			}
+			x.counts[k] = day
+			x.mu.Unlock()
+		}
+	}
+	return n, nil
+}
+
+func (x *Index) countDay(ctx context.Context, d dayInfo, q *reqlog.Query, s span) (int64, error) {
+	if d.sealed && d.trimmed == 0 && s.low == 0 && s.high == dayMillis<<counterBits {
+		n, _, err := sumRows(ctx, x.copies.file, nil, q, piece{grainHour, d.day * dayMinutes, (d.day + 1) * dayMinutes})
+		return n, err
+	}
+	var n int64
+	err := x.with(ctx, d.day, func(p *part) (err error) {
+		n, err = p.countRows(ctx, q, d, s)
+		return err
+	})
+	return n, err
+}
+
+// countRows counts the rows of a span.
+func (p *part) countRows(ctx context.Context, q *reqlog.Query, d dayInfo, s span) (int64, error) {
+	const minuteRows = minuteMillis << counterBits
+	s.low = max(s.low, d.trimmed)
+	if s.low >= s.high {
+		return 0, nil
+	}
+	first, last := (s.low+minuteRows-1)/minuteRows, s.high/minuteRows // whole minutes of the day
+	if first >= last {
+		return p.countPart(ctx, q, s)
+	}
+	n, err := p.countPart(ctx, q, span{s.low, first * minuteRows})
+	if err != nil {
+		return 0, err
+	}
+	end, err := p.countPart(ctx, q, span{last * minuteRows, s.high})
+	if err != nil {
+		return 0, err
+	}
+	n += end
+	for _, one := range pieces(nil, p.day*dayMinutes+first, p.day*dayMinutes+last) {
+		rows, _, err := sumRows(ctx, p.file, p, q, one)
+		if err != nil {
+			return 0, err
+		}
+		n += rows
+	}
+	return n, nil
+}
+
+// countPart counts rows one by one.
+func (p *part) countPart(ctx context.Context, q *reqlog.Query, s span) (n int64, err error) {
+	if s.low >= s.high {
+		return 0, nil
+	}
+	w := &where{}
+	if err := p.compileScope(ctx, q, nil, w); err != nil || w.none {
+		return 0, err
+	}
+	err = all(ctx, p.read, func(r *sql.Rows) error { return r.Scan(&n) },
+		"SELECT count(*) FROM rows r WHERE "+w.text()+" AND r.id >= ? AND r.id < ?", s.low, s.high)
+	return n, err
+}
+
+// sumRows sums up how many rows the query's scope has in a piece, also by hour of the day. p, if it is
+// not nil, adds what it has not written.
+func sumRows(ctx context.Context, f *file, p *part, q *reqlog.Query, one piece) (n int64, hours [24]int64, err error) {
+	scope, err := f.textID(ctx, textScope, scopeText(q.Account, q.Gateway))
+	if err != nil || scope == 0 {
+		return 0, hours, err
+	}
+	add := func(at, rows int64) {
+		n += rows
+		hours[at%dayMinutes/grainHour] += rows
+	}
+	if p != nil {
+		p.rollMu.RLock()
+		defer p.rollMu.RUnlock()
+		for k, c := range p.pending {
+			if k.question == questionTotal && int64(k.scope) == scope && one.from <= k.at && k.at < one.to {
+				add(k.at, c.n[nRows])
+			}
+		}
+	}
+	err = all(ctx, f.read, func(r *sql.Rows) error {
+		var at int64
+		var b sql.RawBytes
+		if err := r.Scan(&at, &b); err != nil {
+			return err
+		}
+		var c cell
+		if err := (&cellReader{left: b}).add(&c); err != nil {
+			return err
+		}
+		add(at, c.n[nRows])
+		return nil
+	}, "SELECT at, cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at >= ? AND at < ?",
+		questionTotal, scope, one.grain, one.from, one.to)
+	return n, hours, err
+}
+
+// skipHours moves a bound of the day over whole hours whose rows are all to be skipped.
+func (l *listing) skipHours(ctx context.Context, p *part, d dayInfo, low, high int64) (int64, int64, error) {
+	const hourRows = 60 * minuteMillis << counterBits
+	_, hours, err := sumRows(ctx, p.file, p, &l.q, piece{grainHour, p.day * dayMinutes, (p.day + 1) * dayMinutes})
+	if err != nil {
+		return low, high, err
+	}
+	order := make([]int64, 0, len(hours))
+	for hour := range int64(len(hours)) {
+		order = append(order, hour)
+	}
+	if l.desc {
+		slices.Reverse(order)
+	}
+	for _, hour := range order {
+		h := span{hour * hourRows, (hour + 1) * hourRows}
+		if h.high <= low || h.low >= high {
+			continue
+		}
+		if h.low < low || h.high > high || h.low < d.trimmed {
+			// A part of an hour is counted; it is not worth more at the two ends of a range.
+			part := span{max(h.low, low), min(h.high, high)}
+			if hours[hour], err = p.countRows(ctx, &l.q, d, part); err != nil {
+				return low, high, err
+			}
+		}
+		if hours[hour] > l.skip {
+			return low, high, nil
+		}
+		l.skip -= hours[hour]
+		if l.desc {
+			high = min(high, h.low)
+		} else {
+			low = max(low, h.high)
+		}
+	}
+	return low, max(low, high), nil
+}

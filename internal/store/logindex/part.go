@@ -1,0 +1,316 @@
+package logindex
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
+)
+
+const (
+	dayMillis    = 24 * 60 * 60 * 1000
+	dayMinutes   = 24 * 60
+	counterBits  = 36
+	counterMask  = 1<<counterBits - 1
+	lastDay      = 2932896 // 9999-12-31: the last that a file name has room for
+	minuteMillis = 60 * 1000
+)
+
+// dayOf returns the day of an id, counted from 1970-01-01.
+func dayOf(id sluice.ID) int64 { return id.Milli() / dayMillis }
+
+// rowOf returns an id's row within its day: the millisecond, then the counter.
+func rowOf(id sluice.ID) int64 { return id.Milli()%dayMillis<<counterBits | id.Counter() }
+
+// rowAt returns the smallest row of a unix millisecond within day; before and after the day, the
+// smallest row of all and one behind the last.
+func rowAt(day, milli int64) int64 {
+	return min(max(milli-day*dayMillis, 0), dayMillis) << counterBits
+}
+
+// dayName is the file name of a day.
+func dayName(day int64) string {
+	return time.UnixMilli(day*dayMillis).UTC().Format(time.DateOnly) + ".db"
+}
+
+// dayFromName reads what dayName writes.
+func dayFromName(name string) (int64, bool) {
+	base, ok := strings.CutSuffix(name, ".db")
+	t, err := time.Parse(time.DateOnly, base)
+	if !ok || err != nil || t.UnixMilli() < 0 {
+		return 0, false
+	}
+	return t.UnixMilli() / dayMillis, true
+}
+
+// textKind tells apart the texts of a file. Values are stored: never renumber.
+type textKind int64
+
+const (
+	textScope    textKind = 1 + iota // account, separator, gateway; an empty gateway is the whole account
+	textProvider                     //
+	textModel                        // asked for, or served
+	textEndpoint
+	textType
+	textCaller
+	textAgent
+	textError
+	textContentType
+	textMeta     // a whole metadata object, encoded
+	textQuestion // a metadata key that has roll-ups
+	textValue    // a value of it
+	textGateway  // a gateway as a roll-up's value
+)
+
+// scopeSeparator stands in no account or gateway: both are path segments.
+const scopeSeparator = "\x1f"
+
+func scopeText(account, gateway string) string { return account + scopeSeparator + gateway }
+
+func splitScope(text string) (account, gateway string) {
+	account, gateway, _ = strings.Cut(text, scopeSeparator)
+	return account, gateway
+}
+
+type textKey struct {
+	kind textKind
+	text string
+}
+
+// maxTexts bounds what a file interns and, with it, the cost of a search through its texts. What comes
+// later is kept with the row, as spilled. Scopes and questions are always interned.
+const maxTexts = 100_000
+
+// spilled stands in a text's column when the text is kept with the row.
+const spilled = -1
+
+// texts interns the texts of one file on behalf of its writer.
+type texts struct {
+	f     *file
+	known map[textKey]int64
+	last  int64
+	room  int64 // ids up to here are given to anything
+	bytes int   // of the texts in known
+}
+
+const maxKnownBytes = 8 << 20
+
+func (t *texts) load(ctx context.Context) error {
+	t.known = map[textKey]int64{}
+	_, err := t.f.one(ctx, "SELECT ifnull(max(id), 0) FROM texts", nil, &t.last)
+	return err
+}
+
+// forget drops what a failed transaction may have left behind.
+func (t *texts) forget(ctx context.Context) error {
+	clear(t.known)
+	t.bytes = 0
+	return t.load(ctx)
+}
+
+// id returns the id of a text: 0 for the empty one, spilled when there is no room.
+func (t *texts) id(ctx context.Context, kind textKind, text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	if id, ok := t.known[textKey{kind, text}]; ok {
+		return id, nil
+	}
+	var id int64
+	found, err := t.f.one(ctx, "SELECT id FROM texts WHERE kind = ? AND text = ?", []any{int64(kind), text}, &id)
+	if err != nil {
+		return 0, fmt.Errorf("look a text up: %w", err)
+	}
+	if !found {
+		if t.last >= t.room && kind != textScope && kind != textQuestion {
+			return spilled, nil
+		}
+		id = t.last + 1
+		if err := t.f.exec(ctx, "INSERT INTO texts (id, kind, text) VALUES (?, ?, ?)", id, int64(kind), text); err != nil {
+			return 0, fmt.Errorf("keep a text: %w", err)
+		}
+		t.last = id
+	}
+	if t.bytes += len(text) + 64; t.bytes > maxKnownBytes {
+		clear(t.known)
+		t.bytes = len(text)
+	}
+	t.known[textKey{kind, strings.Clone(text)}] = id
+	return id, nil
+}
+
+// text returns the text of an id, of this transaction's too.
+func (t *texts) text(ctx context.Context, id int64) (text string, err error) {
+	if id <= 0 {
+		return "", nil
+	}
+	found, err := t.f.one(ctx, "SELECT text FROM texts WHERE id = ?", []any{id}, &text)
+	if err == nil && !found {
+		err = fmt.Errorf("text %d is missing", id)
+	}
+	return text, err
+}
+
+// names resolves ids of texts for readers.
+type names struct {
+	mu    sync.Mutex
+	byID  map[int64]string
+	bytes int
+}
+
+// get returns the text of id.
+func (n *names) get(ctx context.Context, f *file, id int64) (string, error) {
+	if id <= 0 {
+		return "", nil
+	}
+	n.mu.Lock()
+	text, ok := n.byID[id]
+	n.mu.Unlock()
+	if ok {
+		return text, nil
+	}
+	if err := f.read.QueryRowContext(ctx, "SELECT text FROM texts WHERE id = ?", id).Scan(&text); err != nil {
+		return "", fmt.Errorf("text %d: %w", id, err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.bytes += len(text) + 64; n.bytes > maxKnownBytes || n.byID == nil {
+		n.byID, n.bytes = map[int64]string{}, len(text)
+	}
+	n.byID[id] = text
+	return text, nil
+}
+
+// part is the open file of one day.
+type part struct {
+	*file
+	day  int64
+	path string
+	refs int // guarded by Index.mu
+	used uint64
+
+	// What follows up to rollMu is the writer's: Index.write guards it.
+	texts  texts
+	open   map[int64]struct{} // rows of the open marks
+	values map[setKey]*valueSet
+	state  state
+
+	names names
+
+	// rollMu makes the stored roll-ups and pending one thing to readers.
+	rollMu  sync.RWMutex
+	pending map[cellKey]*cell
+}
+
+// state is what a day's file says of itself.
+type state struct {
+	applied, safe reqlog.Pos
+	rows          int64
+	trimmed       int64
+}
+
+// openPart opens the file of a day, or makes it. seed fills a new file in the transaction that makes it.
+func openPart(ctx context.Context, dir string, day int64, room int64, seed func(p *part) error) (*part, error) {
+	p := &part{day: day, path: filepath.Join(dir, dayName(day))}
+	var err error
+	if p.file, err = openFile(ctx, p.path, "day"); err != nil {
+		return nil, err
+	}
+	p.texts.f, p.texts.room = p.file, room
+	if err = p.load(ctx, seed); err != nil {
+		return nil, fmt.Errorf("open day %s: %w", dayName(day), errors.Join(err, p.close()))
+	}
+	return p, nil
+}
+
+func (p *part) load(ctx context.Context, seed func(p *part) error) error {
+	if err := p.texts.load(ctx); err != nil {
+		return err
+	}
+	found, err := p.loadState(ctx)
+	if err != nil {
+		return err
+	}
+	if !found {
+		err := p.tx(ctx, func() error {
+			if err := p.exec(ctx, "INSERT INTO state VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0)"); err != nil || seed == nil {
+				return err
+			}
+			return seed(p)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p.values = map[setKey]*valueSet{}
+	if err := p.loadOpen(ctx); err != nil {
+		return err
+	}
+	return p.loadPending(ctx)
+}
+
+func (p *part) loadOpen(ctx context.Context) error {
+	p.open = map[int64]struct{}{}
+	return all(ctx, p.conn, func(r *sql.Rows) error {
+		var row int64
+		err := r.Scan(&row)
+		p.open[row] = struct{}{}
+		return err
+	}, "SELECT id FROM open")
+}
+
+// openEntries calls fn for each open mark.
+func (p *part) openEntries(ctx context.Context, fn func(*sluice.LogEntry)) error {
+	return all(ctx, p.read, func(r *sql.Rows) error {
+		var b sql.RawBytes
+		var row reqlog.Row
+		if err := r.Scan(&b); err != nil {
+			return err
+		}
+		if err := readData(b, &row); err != nil {
+			return err
+		}
+		fn(&row.Entry)
+		return nil
+	}, "SELECT data FROM open ORDER BY id")
+}
+
+func (p *part) loadState(ctx context.Context) (found bool, err error) {
+	s := &p.state
+	return p.one(ctx, `SELECT applied_segment, applied_block, applied_record, safe_segment, safe_block, safe_record, row_count, trimmed FROM state`, nil,
+		&s.applied.Segment, &s.applied.Block, &s.applied.Record, &s.safe.Segment, &s.safe.Block, &s.safe.Record, &s.rows, &s.trimmed)
+}
+
+func (p *part) saveState(ctx context.Context, s state) error {
+	return p.exec(ctx, `UPDATE state SET applied_segment = ?, applied_block = ?, applied_record = ?, safe_segment = ?, safe_block = ?, safe_record = ?, row_count = ?, trimmed = ?`,
+		int64(s.applied.Segment), s.applied.Block, s.applied.Record, int64(s.safe.Segment), s.safe.Block, s.safe.Record, s.rows, s.trimmed)
+}
+
+// removeFiles deletes the files of a day that nobody writes any more.
+func removeFiles(path string) error {
+	for _, suffix := range [...]string{"-wal", "-shm", ""} {
+		if err := os.Remove(path + suffix); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// sizeOf returns the disk space of a day's files.
+func sizeOf(path string) int64 {
+	var n int64
+	for _, suffix := range [...]string{"", "-wal", "-shm"} {
+		if info, err := os.Stat(path + suffix); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}

@@ -1,0 +1,354 @@
+package logindex
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	sluice "github.com/sluicehq/sluice"
+)
+
+// What a roll-up is kept for. Stored: never renumber. A metadata key's question is questionMeta more
+// than the id of its text.
+const (
+	questionTotal int32 = 1 + iota
+	questionProvider
+	questionModel
+	questionCaller
+	questionStatus // its values are the codes themselves
+	questionCache  // its values are sluice.CacheStatus
+	questionGateway
+
+	questionMeta int32 = 16
+)
+
+// The grains of roll-ups, in minutes. There are time zones of 30 and 45 minutes, so hours would not do.
+const (
+	grainMinute  = 1
+	grainQuarter = 15
+	grainHour    = 60
+)
+
+// otherValue gathers the values beyond maxValues.
+const otherValue int32 = -1
+
+// maxValues bounds the values of one question, scope and hour.
+const maxValues = 1000
+
+// cellKey is the place of a cell of a minute.
+type cellKey struct {
+	question, scope, value int32
+	at                     int64 // unix minute
+}
+
+// setKey is what maxValues holds for.
+type setKey struct {
+	question, scope int32
+	hour            int64 // unix minute of its beginning
+}
+
+// valueSet is the values that have cells of their own. It only grows, so that what was counted under a
+// value is always taken away there too.
+type valueSet struct{ ids map[int32]struct{} }
+
+// gather collects what one transaction counts.
+type gather struct {
+	p        *part
+	metadata []string // keys that have roll-ups
+	cells    map[cellKey]*cell
+	admitted []admission
+	share    share
+	scopes   map[[2]string]scopeIDs // by account and gateway
+}
+
+type admission struct {
+	set   *valueSet
+	value int32
+}
+
+// scopeIDs are the ids that an account's gateway is counted under.
+type scopeIDs struct{ gateway, account, value int64 }
+
+func newGather(p *part, metadata []string) *gather {
+	return &gather{p: p, metadata: metadata, cells: map[cellKey]*cell{}, scopes: map[[2]string]scopeIDs{}}
+}
+
+// undo takes back what a failed transaction has changed in memory.
+func (g *gather) undo() {
+	for _, a := range g.admitted {
+		delete(a.set.ids, a.value)
+	}
+}
+
+func (g *gather) scopesOf(ctx context.Context, e *sluice.LogEntry) (ids scopeIDs, err error) {
+	ids, ok := g.scopes[[2]string{e.Account, e.Gateway}]
+	if ok {
+		return ids, nil
+	}
+	t := &g.p.texts
+	if ids.gateway, err = t.id(ctx, textScope, scopeText(e.Account, e.Gateway)); err != nil {
+		return ids, err
+	}
+	if ids.account, err = t.id(ctx, textScope, scopeText(e.Account, "")); err != nil {
+		return ids, err
+	}
+	if ids.value, err = t.id(ctx, textGateway, e.Gateway); err != nil {
+		return ids, err
+	}
+	g.scopes[[2]string{strings.Clone(e.Account), strings.Clone(e.Gateway)}] = ids
+	return ids, nil
+}
+
+// add counts e, sign times; stored: it has a row. Every exchange is counted for its account and for its
+// gateway, so that neither has to be summed up from the other.
+func (g *gather) add(ctx context.Context, e *sluice.LogEntry, sign int64, stored bool) error {
+	scopes, err := g.scopesOf(ctx, e)
+	if err != nil {
+		return err
+	}
+	g.share.set(e, stored)
+	at := e.ID.Milli() / minuteMillis
+	put := func(question int32, value int64) error {
+		if err := g.put(ctx, cellKey{question, int32(scopes.account), int32(value), at}, sign); err != nil || e.Gateway == "" {
+			return err
+		}
+		return g.put(ctx, cellKey{question, int32(scopes.gateway), int32(value), at}, sign)
+	}
+	if err := g.put(ctx, cellKey{questionGateway, int32(scopes.account), int32(scopes.value), at}, sign); err != nil {
+		return err
+	}
+	for _, plain := range [...]struct {
+		question int32
+		value    int64
+	}{{questionTotal, 0}, {questionStatus, int64(int32(e.Status))}, {questionCache, int64(e.Cache)}} {
+		if err := put(plain.question, plain.value); err != nil {
+			return err
+		}
+	}
+	for _, named := range [...]struct {
+		question int32
+		kind     textKind
+		text     string
+	}{{questionProvider, textProvider, e.Provider}, {questionModel, textModel, e.Model}, {questionCaller, textCaller, e.Key}} {
+		id, err := g.p.texts.id(ctx, named.kind, named.text)
+		if err == nil {
+			err = put(named.question, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return g.addMeta(ctx, e, put)
+}
+
+// addMeta counts the metadata that has roll-ups.
+func (g *gather) addMeta(ctx context.Context, e *sluice.LogEntry, put func(int32, int64) error) error {
+	for _, key := range g.metadata {
+		for i := range e.Metadata {
+			if e.Metadata[i].Key != key {
+				continue
+			}
+			question, err := g.p.texts.id(ctx, textQuestion, key)
+			if err != nil {
+				return err
+			}
+			value, err := g.p.texts.id(ctx, textValue, e.Metadata[i].Value)
+			if err != nil {
+				return err
+			}
+			if err := put(questionMeta+int32(question), value); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// put adds the share to one cell.
+func (g *gather) put(ctx context.Context, key cellKey, sign int64) error {
+	c := g.cells[key]
+	if c == nil {
+		value, err := g.admit(ctx, key)
+		if err != nil {
+			return err
+		}
+		if key.value = value; g.cells[key] == nil {
+			g.cells[key] = &cell{}
+		}
+		c = g.cells[key]
+	}
+	c.add(&g.share, sign)
+	return nil
+}
+
+// admit returns the value that key is counted under: its own, or otherValue.
+func (g *gather) admit(ctx context.Context, key cellKey) (int32, error) {
+	switch key.question {
+	case questionTotal, questionStatus, questionCache:
+		return key.value, nil
+	}
+	if key.value == spilled {
+		return otherValue, nil
+	}
+	set, err := g.p.valuesOf(ctx, setKey{key.question, key.scope, key.at - key.at%grainHour})
+	if err != nil {
+		return 0, err
+	}
+	if _, ok := set.ids[key.value]; ok {
+		return key.value, nil
+	}
+	if len(set.ids) >= maxValues {
+		return otherValue, nil
+	}
+	set.ids[key.value] = struct{}{}
+	g.admitted = append(g.admitted, admission{set, key.value})
+	return key.value, nil
+}
+
+// valuesOf returns the values that have cells in an hour. Sets leave memory only when pending has been
+// written, so what is not in memory is in the table.
+func (p *part) valuesOf(ctx context.Context, k setKey) (*valueSet, error) {
+	if set := p.values[k]; set != nil {
+		return set, nil
+	}
+	set := &valueSet{map[int32]struct{}{}}
+	err := all(ctx, p.conn, func(r *sql.Rows) error {
+		var value int32
+		err := r.Scan(&value)
+		if value != otherValue {
+			set.ids[value] = struct{}{}
+		}
+		return err
+	}, "SELECT value FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at = ?", k.question, k.scope, grainHour, k.hour)
+	if err != nil {
+		return nil, fmt.Errorf("values of an hour: %w", err)
+	}
+	p.values[k] = set
+	return set, nil
+}
+
+const deltaVersion = 1
+
+// appendDelta encodes cells with their places.
+func appendDelta(b []byte, cells map[cellKey]*cell) []byte {
+	b = append(b, deltaVersion)
+	for k, c := range cells {
+		b = binary.AppendVarint(b, int64(k.question))
+		b = binary.AppendVarint(b, int64(k.scope))
+		b = binary.AppendVarint(b, int64(k.value))
+		b = binary.AppendVarint(b, k.at)
+		b = c.append(b)
+	}
+	return b
+}
+
+// readDelta adds what appendDelta wrote to cells.
+func readDelta(b []byte, cells map[cellKey]*cell) error {
+	if len(b) == 0 || b[0] != deltaVersion {
+		return errCell
+	}
+	r := cellReader{left: b[1:]}
+	for len(r.left) > 0 {
+		k := cellKey{int32(r.signed()), int32(r.signed()), int32(r.signed()), r.signed()}
+		c := cells[k]
+		if c == nil {
+			c = &cell{}
+			cells[k] = c
+		}
+		if err := r.add(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadPending reads what was counted before the file was closed, and writes it where it belongs.
+func (p *part) loadPending(ctx context.Context) error {
+	p.pending = map[cellKey]*cell{}
+	err := all(ctx, p.conn, func(r *sql.Rows) error {
+		var b sql.RawBytes
+		if err := r.Scan(&b); err != nil {
+			return err
+		}
+		return readDelta(b, p.pending)
+	}, "SELECT delta FROM pending ORDER BY id")
+	if err != nil {
+		return fmt.Errorf("pending roll-ups: %w", err)
+	}
+	return p.flush(ctx)
+}
+
+// keep takes over what a committed transaction has counted.
+func (p *part) keep(g *gather) {
+	p.rollMu.Lock()
+	defer p.rollMu.Unlock()
+	for k, c := range g.cells {
+		if have := p.pending[k]; have != nil {
+			have.merge(c)
+		} else {
+			p.pending[k] = c
+		}
+	}
+}
+
+// grainKey is the place of a stored cell.
+type grainKey struct {
+	cellKey
+	grain int64
+}
+
+// flush writes pending into the tables. To readers it happens at once.
+func (p *part) flush(ctx context.Context) error {
+	if len(p.pending) == 0 {
+		clear(p.values)
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	sums := make(map[grainKey]*cell, 2*len(p.pending))
+	for k, c := range p.pending {
+		for _, grain := range [...]int64{grainMinute, grainQuarter, grainHour} {
+			g := grainKey{k, grain}
+			g.at -= g.at % grain
+			if sums[g] == nil {
+				sums[g] = &cell{}
+			}
+			sums[g].merge(c)
+		}
+	}
+	p.rollMu.Lock()
+	defer p.rollMu.Unlock()
+	err := p.tx(ctx, func() error {
+		for k, c := range sums {
+			if err := p.addCell(ctx, k, c); err != nil {
+				return err
+			}
+		}
+		return p.exec(ctx, "DELETE FROM pending")
+	})
+	if err != nil {
+		return fmt.Errorf("write roll-ups of %s: %w", dayName(p.day), err)
+	}
+	p.pending = map[cellKey]*cell{}
+	clear(p.values)
+	return nil
+}
+
+// addCell adds c to a stored cell.
+func (p *part) addCell(ctx context.Context, k grainKey, c *cell) error {
+	var b []byte
+	found, err := p.one(ctx, "SELECT cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at = ? AND value = ?",
+		[]any{k.question, k.scope, k.grain, k.at, k.value}, &b)
+	if err != nil {
+		return err
+	}
+	if found {
+		r := cellReader{left: b}
+		if err := r.add(c); err != nil {
+			return err
+		}
+	}
+	return p.exec(ctx, "INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?)", k.question, k.scope, k.grain, k.at, k.value, c.append(nil))
+}

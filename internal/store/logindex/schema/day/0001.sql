@@ -1,0 +1,73 @@
+-- One file holds the exchanges that started on one UTC day. A row's id is the millisecond of the day
+-- and the counter of the exchange's id: place and order in one.
+--
+-- rows is narrow, because scans read it whole; more is what only a shown row needs.
+
+CREATE TABLE state (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	applied_segment INTEGER NOT NULL, -- records before this position are in this file
+	applied_block INTEGER NOT NULL,
+	applied_record INTEGER NOT NULL,
+	safe_segment INTEGER NOT NULL, -- records before this position are in whatever file they belong to
+	safe_block INTEGER NOT NULL,
+	safe_record INTEGER NOT NULL,
+	row_count INTEGER NOT NULL,
+	trimmed INTEGER NOT NULL -- rows with smaller ids were removed
+);
+
+CREATE TABLE texts (
+	id INTEGER PRIMARY KEY,
+	kind INTEGER NOT NULL,
+	text TEXT NOT NULL,
+	UNIQUE (kind, text)
+);
+
+CREATE TABLE rows (
+	id INTEGER PRIMARY KEY,
+	scope INTEGER NOT NULL,
+	provider INTEGER NOT NULL,
+	model INTEGER NOT NULL,
+	served INTEGER NOT NULL,
+	endpoint INTEGER NOT NULL,
+	type INTEGER NOT NULL,
+	caller INTEGER NOT NULL,
+	agent INTEGER NOT NULL,
+	error INTEGER NOT NULL,
+	request_type INTEGER NOT NULL,
+	response_type INTEGER NOT NULL,
+	meta INTEGER NOT NULL,
+	flags INTEGER NOT NULL,
+	status INTEGER,
+	duration INTEGER,    -- microseconds
+	first_token INTEGER, -- microseconds
+	tokens_in INTEGER,
+	tokens_out INTEGER,
+	cost INTEGER, -- nano-USD
+	attempts INTEGER NOT NULL
+);
+
+CREATE TABLE more (
+	id INTEGER PRIMARY KEY,
+	data BLOB NOT NULL
+);
+
+CREATE TABLE open (
+	id INTEGER PRIMARY KEY,
+	data BLOB NOT NULL
+);
+
+CREATE TABLE rollups (
+	question INTEGER NOT NULL,
+	scope INTEGER NOT NULL,
+	grain INTEGER NOT NULL, -- minutes
+	at INTEGER NOT NULL,    -- unix minute
+	value INTEGER NOT NULL,
+	cell BLOB NOT NULL,
+	PRIMARY KEY (question, scope, grain, at, value)
+) WITHOUT ROWID;
+
+-- What was counted and does not stand in rollups yet, one blob per transaction.
+CREATE TABLE pending (
+	id INTEGER PRIMARY KEY,
+	delta BLOB NOT NULL
+);
