@@ -127,7 +127,7 @@ func (l *loader) unknownEnv(name string) {
 		names = append(names, f.Env)
 	}
 	msg := "env " + name + ": no such setting"
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		msg += "; did you mean " + near + "?"
 	}
 	l.out.Warnings = append(l.out.Warnings, msg)

@@ -4,10 +4,10 @@ import "strings"
 
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {
-	Path  string // of the setting; "" when there is none, as for bad syntax
-	Where string // origin: file and line, variable or flag; "" when the default or a combination is meant
-	Msg   string // what is wrong
-	Fix   string // how to put it right; "" when Msg says enough
+	Path  string `json:"path"`  // of the setting; "" when there is none, as for bad syntax
+	Where string `json:"where"` // origin: file and line, variable or flag; "" when the default or a combination is meant
+	Msg   string `json:"msg"`   // what is wrong
+	Fix   string `json:"fix"`   // how to put it right; "" when Msg says enough
 }
 
 // String returns "where: path: msg (fix)".
@@ -39,14 +39,14 @@ func (e *Errors) Error() string {
 
 // didYouMean returns a hint at the nearest of the keys that a section may hold.
 func didYouMean(path []string, key string, keys []string) string {
-	if near := nearest(key, keys); near != "" {
+	if near := Nearest(key, keys); near != "" {
 		return "did you mean " + strings.Join(append(path[:len(path):len(path)], near), ".") + "?"
 	}
 	return "here may stand: " + strings.Join(keys, ", ")
 }
 
-// nearest returns the name that is least edits from text, "" when none is near.
-func nearest(text string, names []string) string {
+// Nearest returns the one of names that text was probably meant to be, "" when none is near.
+func Nearest(text string, names []string) string {
 	best, least := "", max(1, min(len(text), 60)/3)+1
 	for _, name := range names {
 		if d := distance(text, name, least); d < least {

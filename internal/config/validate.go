@@ -83,7 +83,7 @@ func (k *checker) bounds(path []string, n *node, v reflect.Value) {
 	case TypeString:
 		if s := v.String(); n.enum != nil && s != n.def && !slices.Contains(n.enum, s) {
 			fix := "one of: " + strings.Join(n.enum, ", ")
-			if near := nearest(s, n.enum); near != "" {
+			if near := Nearest(s, n.enum); near != "" {
 				fix = "did you mean " + near + "?"
 			}
 			k.fail(name, fmt.Sprintf("%q is not known", s), fix)
