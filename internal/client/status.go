@@ -1,0 +1,143 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Status is what a server says of itself.
+type Status struct {
+	Raw json.RawMessage `json:"-"` // as the API gave it
+
+	Version       string    `json:"version"`
+	Started       time.Time `json:"started"`
+	UptimeSeconds int64     `json:"uptime_seconds"`
+	DataDir       string    `json:"data_dir"`
+	Listeners     []struct {
+		Purpose string `json:"purpose"`
+		Address string `json:"address"`
+		TLS     bool   `json:"tls"`
+	} `json:"listeners"`
+	Config struct {
+		File     string    `json:"file"`
+		Loaded   time.Time `json:"loaded"`
+		Error    string    `json:"error"`
+		Warnings []string  `json:"warnings"`
+	} `json:"config"`
+	Upstreams []struct {
+		Host    string `json:"host"`
+		Via     string `json:"via"`
+		Open    int    `json:"open"`
+		Idle    int    `json:"idle"`
+		Waiting int    `json:"waiting"`
+	} `json:"upstreams"`
+	InFlight    int64 `json:"in_flight"`
+	MemoryUsed  int64 `json:"body_memory_used"`
+	MemoryLimit int64 `json:"body_memory_limit"`
+	Gateways    []struct {
+		ID         string   `json:"id"`
+		LastMinute *Traffic `json:"last_minute"`
+	} `json:"gateways"`
+	LastMinute *Traffic `json:"last_minute"`
+	Log        struct {
+		State         string  `json:"state"`
+		LastError     string  `json:"last_error"`
+		Rows          int64   `json:"rows"`
+		DroppedBodies int64   `json:"dropped_bodies"`
+		DroppedRows   int64   `json:"dropped_rows"`
+		AppendLag     float64 `json:"append_lag_ms"`
+		IndexLag      float64 `json:"index_lag_ms"`
+		DiskBytes     int64   `json:"disk_bytes"`
+		DiskFree      int64   `json:"disk_free"`
+	} `json:"log"`
+}
+
+// Traffic counts what was answered in about the last minute.
+type Traffic struct {
+	Requests  int64   `json:"requests"`
+	Errors    int64   `json:"errors"`
+	PerSecond float64 `json:"requests_per_second"`
+}
+
+// Status asks the server how it is.
+func (c *Client) Status(ctx context.Context) (*Status, error) {
+	e, err := c.fetch(ctx, c.api(nil, "status"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Status{Raw: e.Result}
+	if err := json.Unmarshal(e.Result, s); err != nil {
+		return nil, fmt.Errorf("read status: %w", err)
+	}
+	return s, nil
+}
+
+// GatewayURL asks the server for the address at which a gateway's provider is called. An unknown
+// gateway or provider is an *APIError.
+func (c *Client) GatewayURL(ctx context.Context, gateway, provider string) (string, error) {
+	e, err := c.fetch(ctx, c.api(nil, "gateways", gateway, "url", provider))
+	if err != nil {
+		return "", err
+	}
+	var address string
+	if err := json.Unmarshal(e.Result, &address); err != nil {
+		return "", fmt.Errorf("read address: %w", err)
+	}
+	return address, nil
+}
+
+// StatsQuery asks for sums of the client's gateway.
+type StatsQuery struct {
+	Metrics  []string
+	Group    string // provider, model, key, status, cache or gateway; "" none
+	Range    string // as in LogQuery; "": 24h
+	Interval string // auto, none or a length; "": none
+	Limit    int    // most groups; 0: 50
+}
+
+// Stats are sums over time.
+type Stats struct {
+	Raw json.RawMessage `json:"-"` // as the API gave it
+
+	From          time.Time `json:"from"`
+	To            time.Time `json:"to"`
+	T             []string  `json:"t"`
+	Series        []Series  `json:"series"`
+	CompleteUntil time.Time `json:"complete_until"`
+	Unpriced      int64     `json:"unpriced"`
+	Estimated     int64     `json:"estimated"`
+}
+
+// Series is one metric of one group. A null is nil: not known.
+type Series struct {
+	Metric string         `json:"metric"`
+	Key    string         `json:"key"`
+	Values []*json.Number `json:"values"`
+	Total  *json.Number   `json:"total"`
+}
+
+// Stats returns sums from roll-ups.
+func (c *Client) Stats(ctx context.Context, q StatsQuery) (*Stats, error) {
+	v := url.Values{"gateway": {c.gateway}, "metric": {strings.Join(q.Metrics, ",")}, "range": {"24h"}, "interval": {"none"}}
+	for name, value := range map[string]string{"group": q.Group, "range": q.Range, "interval": q.Interval} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.Limit > 0 {
+		v.Set("limit", fmt.Sprint(q.Limit))
+	}
+	e, err := c.fetch(ctx, c.api(v, "analytics"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Stats{Raw: e.Result}
+	if err := json.Unmarshal(e.Result, s); err != nil {
+		return nil, fmt.Errorf("read sums: %w", err)
+	}
+	return s, nil
+}
