@@ -1,0 +1,246 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/client"
+	"github.com/sluicehq/sluice/internal/config"
+)
+
+// globalFlags are the flags of all commands.
+type globalFlags struct {
+	config           string
+	url              string
+	account, gateway string
+	output           string
+	json, jsonl      bool
+	fields           []string
+	noHeader         bool
+	color            string
+	zone             string
+	quiet            bool
+	verbose          int
+}
+
+// root builds the tree of commands.
+func (a *commands) root() *cobra.Command {
+	root := a.command("sluice", "An AI gateway: every call to a model passes through unchanged, and you find it in the log", nil)
+	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	root.Args = func(cmd *cobra.Command, given []string) error {
+		if len(given) == 0 {
+			return nil
+		}
+		return unknownCommand(cmd, given[0])
+	}
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetIn(a.Stdin)
+	root.SetHelpFunc(a.help)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return a.flagError(cmd, err) })
+	root.SuggestionsMinimumDistance = 2
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(a.helpCommand())
+	a.globalFlags(root)
+	root.AddCommand(
+		a.serveCommand(), a.statusCommand(), a.doctorCommand(), a.endpointsCommand(), a.chatCommand(),
+		a.logsCommand(), a.statsCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.docsCommand(),
+	)
+	root.Example = "sluice serve\nsluice chat \"Hello, Sluice\"\nsluice logs tail 'status:error'"
+	return root
+}
+
+func (a *commands) globalFlags(root *cobra.Command) {
+	f, v := root.PersistentFlags(), &a.flags
+	f.SortFlags = false
+	f.StringVar(&v.config, "config", "", "configuration `file` (SLUICE_CONFIG); without it ./sluice.yaml, then the user's, then /etc/sluice/sluice.yaml")
+	f.StringVar(&v.url, "url", "", "`address` of the server (SLUICE_URL); without it where the configuration says that it listens")
+	f.StringVar(&v.account, "account", "default", "account `id`")
+	f.StringVarP(&v.gateway, "gateway", "g", "default", "gateway `id`")
+	f.StringVarP(&v.output, "output", "o", "table", "`form`: table, wide, csv, json, jsonl or yaml")
+	f.BoolVar(&v.json, "json", false, "one JSON document; the same as -o json")
+	f.BoolVar(&v.jsonl, "jsonl", false, "one JSON document per line; the same as -o jsonl")
+	f.StringSliceVar(&v.fields, "fields", nil, "`names` of the fields to show, with commas between")
+	f.BoolVar(&v.noHeader, "no-header", false, "no line with the columns' names")
+	f.StringVar(&v.color, "color", "auto", "`when`: auto, always or never (NO_COLOR, CLICOLOR_FORCE)")
+	f.StringVar(&v.zone, "tz", "", "time `zone`: local, utc or a name such as Europe/Paris; without it local on a terminal, else utc")
+	f.BoolVarP(&v.quiet, "quiet", "q", false, "say nothing but data and errors")
+	f.CountVarP(&v.verbose, "verbose", "v", "say more; -vv: calls to the server, without secrets")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkFlags() }
+}
+
+// checkFlags checks what flags say before a command begins.
+func (a *commands) checkFlags() error {
+	v := &a.flags
+	switch {
+	case v.json:
+		v.output = "json"
+	case v.jsonl:
+		v.output = "jsonl"
+	}
+	for _, check := range []struct {
+		flag, value string
+		allowed     []string
+	}{
+		{"--output", v.output, []string{"table", "wide", "csv", "json", "jsonl", "yaml"}},
+		{"--color", v.color, []string{"auto", "always", "never"}},
+	} {
+		if !contains(check.allowed, check.value) {
+			return usage("%s is not %q: it is one of %s", check.flag, check.value, strings.Join(check.allowed, ", "))
+		}
+	}
+	if _, err := a.location(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// location returns the time zone that times are shown in.
+func (a *commands) location() (*time.Location, error) {
+	switch strings.ToLower(a.flags.zone) {
+	case "":
+		if a.OutTerminal {
+			return time.Local, nil
+		}
+		return time.UTC, nil
+	case "local":
+		return time.Local, nil
+	case "utc":
+		return time.UTC, nil
+	}
+	l, err := time.LoadLocation(a.flags.zone)
+	if err != nil {
+		return nil, usage("--tz: there is no zone %q; it is local, utc or a name such as Europe/Paris", a.flags.zone)
+	}
+	return l, nil
+}
+
+// unknownCommand tells what was probably meant.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	msg := fmt.Sprintf("there is no command %q", name)
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		msg += "; did you mean " + cmd.CommandPath() + " " + near[0] + "?"
+	}
+	return &failure{code: exitUsage, what: msg, hint: cmd.CommandPath() + " --help"}
+}
+
+// flagError tells what was probably meant.
+func (a *commands) flagError(cmd *cobra.Command, err error) error {
+	msg := err.Error()
+	if name, found := strings.CutPrefix(msg, "unknown flag: --"); found {
+		var names []string
+		for _, f := range allFlags(cmd) {
+			names = append(names, f.Name)
+		}
+		if near := config.Nearest(name, names); near != "" {
+			msg += "; did you mean --" + near + "?"
+		}
+	}
+	return &failure{code: exitUsage, what: msg, hint: cmd.CommandPath() + " --help", err: err}
+}
+
+// source is where this process's configuration comes from, flags of serve aside.
+func (a *commands) source() config.Source {
+	return config.Source{File: a.flags.config, Env: a.Environ}
+}
+
+// client makes the client for the server that flags, environment or configuration name.
+func (a *commands) client() (*client.Client, error) {
+	address, token := a.server()
+	o := client.Options{
+		URL: address, Token: token, Account: a.flags.account, Gateway: a.flags.gateway, Agent: "sluice/" + a.Version,
+	}
+	if a.flags.verbose >= 2 {
+		o.Trace = func(method, url string, status int, err error) {
+			fmt.Fprintf(a.Stderr, "%s %s → %d %v\n", method, printable(url, false), status, errText(err))
+		}
+	}
+	c, err := client.New(o)
+	if err != nil {
+		return nil, &failure{code: exitUsage, err: err, hint: "for example --url " + client.DefaultURL}
+	}
+	return c, nil
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// server finds the server's address and its token: as it was said, else as the configuration of a server
+// on this machine says. That server's own token goes to no other address.
+func (a *commands) server() (address string, token sluice.Secret) {
+	token = sluice.NewSecret(a.getenv("SLUICE_TOKEN"))
+	address = a.flags.url
+	if address == "" {
+		address = a.getenv("SLUICE_URL")
+	}
+	if address != "" {
+		return address, token
+	}
+	loaded, err := config.Load(a.source())
+	if err != nil {
+		return client.DefaultURL, token // "sluice config validate" and "sluice doctor" say what is wrong
+	}
+	if token.IsZero() {
+		token = loaded.Config.AdminToken
+	}
+	return localURL(&loaded.Config), token
+}
+
+// localURL is the address of the management API of a server on this machine with configuration c.
+func localURL(c *config.Config) string {
+	listen := c.Listen
+	if c.AdminListen != "" {
+		listen = c.AdminListen
+	}
+	return schemeOf(c.TLS.Cert != "") + "://" + reachable(listen) + c.BasePath
+}
+
+func schemeOf(tls bool) string {
+	if tls {
+		return "https"
+	}
+	return "http"
+}
+
+// reachable replaces the address that means all addresses by one that can be called.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	switch host {
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// hostOf returns the host and port of an address, for sentences.
+func hostOf(address string) string {
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return address
+}
