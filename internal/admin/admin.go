@@ -110,6 +110,10 @@ func New(d Deps) http.Handler {
 		op.Middlewares = append(op.Middlewares, s.require(rt.Role))
 		rt.register(s, api, op)
 	}
+	// huma registers its own error type with every operation, whether it is used or not.
+	schemas := api.OpenAPI().Components.Schemas.Map()
+	delete(schemas, "ErrorModel")
+	delete(schemas, "ErrorDetail")
 	s.document = newDocument(api.OpenAPI())
 	return router
 }
@@ -120,7 +124,8 @@ func (s *server) apiConfig() huma.Config {
 	c.Info.Description = "The reference's AI Gateway paths and shapes, with additions; every answer has the envelope."
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil // no $schema links in answers
-	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat}
+	// The second is what huma asks for when it writes an error of its own; see validationFailure.
+	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	c.Transformers = []huma.Transformer{validationFailure}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "the admin token"},

@@ -78,6 +78,8 @@ func metrics() []metric {
 		counted("attempts", func(t *reqlog.Total) int64 { return t.Attempts }),
 		counted("estimated", func(t *reqlog.Total) int64 { return t.Estimated }),
 		counted("unpriced", func(t *reqlog.Total) int64 { return t.Unpriced }),
+		counted("saved_tokens_in", func(t *reqlog.Total) int64 { return t.SavedIn }),
+		counted("saved_tokens_out", func(t *reqlog.Total) int64 { return t.SavedOut }),
 		counted("bytes_in", func(t *reqlog.Total) int64 { return t.BytesIn }),
 		counted("bytes_out", func(t *reqlog.Total) int64 { return t.BytesOut }),
 		{"cost", func(t *reqlog.Total) Value {
@@ -97,18 +99,24 @@ func metrics() []metric {
 		timed("ttft_mean", func(t *reqlog.Total) (reqlog.Quantiles, time.Duration) { return t.FirstToken, t.FirstToken.Mean }),
 	}
 	for class := range sluice.ClassCount {
-		name := "tokens_" + class.String()
-		switch class {
-		case sluice.Input:
-			name = "tokens_in"
-		case sluice.Output:
-			name = "tokens_out"
-		}
-		list = append(list, metric{name, func(t *reqlog.Total) Value {
+		list = append(list, metric{classMetric(class), func(t *reqlog.Total) Value {
 			return Value{number: t.Tokens[class], known: t.TokensKnown[class] > 0}
 		}, zero})
 	}
 	return list
+}
+
+// classMetric names the metric of a class.
+func classMetric(c sluice.Class) string {
+	switch c {
+	case sluice.Input:
+		return "tokens_in"
+	case sluice.Output:
+		return "tokens_out"
+	case sluice.WebSearches, sluice.SearchUnits, sluice.Images, sluice.Milliseconds, sluice.Characters, sluice.Pages:
+		return c.String() // not LLM tokens
+	}
+	return "tokens_" + c.String()
 }
 
 // of gives m's value of t, which may be missing.

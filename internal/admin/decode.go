@@ -99,7 +99,9 @@ type layer struct {
 
 func (l *layer) Read(p []byte) (int, error) {
 	if l.r == nil && l.err == nil {
-		l.r, l.err = l.opener(l.under)
+		if l.r, l.err = l.opener(l.under); l.err != nil {
+			l.r = nil // a nil pointer of some reader, as the openers give it
+		}
 	}
 	if l.err != nil {
 		return 0, l.err

@@ -214,29 +214,45 @@ func (t *tail) follow(ctx context.Context) {
 		// fetches what it shows anew, and is told what comes from now on.
 		t.from = t.log.Head()
 		t.live = t.from
-		t.queue.put(ctx, event{kind: "resync", pos: t.from, data: []byte(`{"reason":"the position is no longer in the log"}`)}, "", true)
+		t.queue.put(ctx, event{kind: "resync", pos: t.from, data: []byte(`{"reason":"the position is no longer in the log"}`)}, true)
 	}
 }
 
-// record offers one record to all subscriptions.
+// record offers one record to all subscriptions. Only the last event of a record moves the client's
+// position behind it: who leaves between two of them sees the first again, and misses none.
 func (t *tail) record(ctx context.Context, rec *reqlog.Record) {
 	history := rec.Pos.Less(t.live)
+	var events []event
 	if rec.Entry.Account == t.account && !rec.CountOnly {
 		for _, s := range t.subs {
-			t.offer(ctx, s, rec, history)
+			events = append(events, t.events(ctx, s, rec)...)
 		}
 	}
-	t.queue.at(rec.Pos)
+	for i := range events {
+		events[i].pos = rec.Pos
+		if i == len(events)-1 {
+			events[i].pos = behind(rec.Pos)
+		}
+		t.queue.put(ctx, events[i], history)
+	}
+	t.queue.at(behind(rec.Pos))
 }
 
-// offer puts rec into the queue when s wants it.
-func (t *tail) offer(ctx context.Context, s *sub, rec *reqlog.Record, history bool) {
+// behind returns the position after the record at p: what an event's id is, so that a client that
+// sends it back goes on with the next.
+func behind(p reqlog.Pos) reqlog.Pos {
+	p.Record++
+	return p
+}
+
+// events makes what s is to be told of rec.
+func (t *tail) events(ctx context.Context, s *sub, rec *reqlog.Record) []event {
 	kind := "close"
 	matches := reqlog.MatchAll(s.conds, &rec.Entry)
 	if rec.Kind == reqlog.KindOpen {
 		kind = "open"
 		if !matches {
-			return
+			return nil
 		}
 		if len(s.open) < maxOpen {
 			s.open[rec.Entry.ID] = struct{}{}
@@ -245,17 +261,19 @@ func (t *tail) offer(ctx context.Context, s *sub, rec *reqlog.Record, history bo
 		_, opened := s.open[rec.Entry.ID]
 		delete(s.open, rec.Entry.ID)
 		if !matches && !opened {
-			return
+			return nil
 		}
 	}
+	var events []event
 	for _, it := range itemsOf(&rec.Entry, t.show.basis) {
 		data, err := json.Marshal(eventData{s.name, matches, t.rows.row(&it, &t.show)})
 		if err != nil {
 			t.logger.ErrorContext(ctx, "event not shown", "id", rec.Entry.ID.String(), "error", err)
 			continue
 		}
-		t.queue.put(ctx, event{kind: kind, pos: rec.Pos, data: data}, s.name, history)
+		events = append(events, event{kind: kind, sub: s.name, data: data})
 	}
+	return events
 }
 
 // eventData is what open and close events carry.
@@ -268,6 +286,7 @@ type eventData struct {
 // event is one event on its way to the client.
 type event struct {
 	kind string
+	sub  string // "" when it is for all
 	pos  reqlog.Pos
 	data []byte
 }
@@ -292,7 +311,7 @@ func newEventQueue(limit int) *eventQueue {
 }
 
 // put adds e. Without room it waits until there is, or counts e as dropped.
-func (q *eventQueue) put(ctx context.Context, e event, sub string, wait bool) {
+func (q *eventQueue) put(ctx context.Context, e event, wait bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	full := func() bool { return len(q.events) > 0 && q.bytes+len(e.data) > q.limit }
@@ -308,7 +327,7 @@ func (q *eventQueue) put(ctx context.Context, e event, sub string, wait bool) {
 		}
 	}
 	if full() {
-		q.dropped[sub]++
+		q.dropped[e.sub]++
 	} else {
 		q.events = append(q.events, e)
 		q.bytes += len(e.data)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -153,7 +154,9 @@ func (s *server) getURL(_ context.Context, in *getURLInput) (*output[Envelope[st
 	}
 	slug, known := settings.Provider(in.Provider)
 	if !known {
-		return nil, &sluice.Error{Kind: sluice.KindInvalid, Field: "provider", Msg: "Invalid provider", Hint: "docs/providers.md lists the slugs"}
+		return nil, newFailure(http.StatusBadRequest, Fault{
+			Code: codeInvalid, Message: "Invalid provider", Path: []string{"path", "provider"}, Field: "provider", Hint: "docs/providers.md lists the slugs",
+		})
 	}
 	base := settings.Endpoint
 	if base == "" {

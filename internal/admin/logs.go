@@ -228,7 +228,7 @@ func (s *server) extremes(ctx context.Context, q *logsQuery, info *LogsInfo) err
 	} {
 		for _, least := range []bool{true, false} {
 			one := q.Query
-			one.Order, one.Desc, one.Limit, one.Offset, one.Cursor = x.order, !least, 1, 0, ""
+			one.Order, one.Desc, one.Limit, one.Offset, one.Cursor, one.Back = x.order, !least, 1, 0, "", false
 			// Only entries that know the value.
 			known := reqlog.Term{Field: x.field, Op: reqlog.OpGte, Values: []string{"0"}}
 			one.Filter.Terms = append(append([]reqlog.Term{}, q.Filter.Terms...), known)

@@ -1,0 +1,366 @@
+package admin
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
+)
+
+// got is one event as a client reads it.
+type got struct {
+	kind, id string
+	data     map[string]any
+}
+
+func (g got) logID() string {
+	l, _ := g.data["log"].(map[string]any)
+	id, _ := l["id"].(string)
+	return id
+}
+
+// nextEvent reads one event.
+func nextEvent(r *bufio.Reader) (got, error) {
+	var g got
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return g, err
+		}
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		switch name {
+		case "event":
+			g.kind = value
+		case "id":
+			g.id = value
+		case "data":
+			if err := json.Unmarshal([]byte(value), &g.data); err != nil {
+				return g, fmt.Errorf("%w in %s", err, value)
+			}
+		case "":
+			return g, nil
+		}
+	}
+}
+
+// stream is an open stream of events.
+type stream struct {
+	t      *testing.T
+	r      *bufio.Reader
+	cancel context.CancelFunc
+}
+
+func (b *bench) follow(query string, header ...string) *stream {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.t.Context())
+	r := mustRequest(b.t, http.MethodGet, b.server.URL+accountPath+"/events?"+query).WithContext(ctx)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := b.server.Client().Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() {
+		cancel()
+		resp.Body.Close()
+	})
+	if ct := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || ct != "text/event-stream" || resp.Header.Get("Cache-Control") != "no-store" {
+		b.t.Fatalf("%d %v", resp.StatusCode, resp.Header)
+	}
+	return &stream{b.t, bufio.NewReader(resp.Body), cancel}
+}
+
+// want reads one event, which must be of a kind and, unless id is "", of an entry.
+func (s *stream) want(kind, id string) got {
+	s.t.Helper()
+	g, err := nextEvent(s.r)
+	if err != nil || g.kind != kind || id != "" && g.logID() != id {
+		s.t.Fatalf("event %+v, %v; want %s of %s", g, err, kind, id)
+	}
+	return g
+}
+
+func TestTheTailTellsOfOpenAndClosedRequests(t *testing.T) {
+	b := newBench(t)
+	b.log.add(reqlog.KindEntry, entryAt(&b.ids, 0)) // before anybody listens
+	s := b.follow("")
+	s.want("tick", "")
+	e, other, mute := entryAt(&b.ids, 0), entryAt(&b.ids, 0), entryAt(&b.ids, 0)
+	other.Account = "other"
+	open := e
+	open.Ending = sluice.EndingInFlight
+	b.log.add(reqlog.KindOpen, open)
+	b.log.add(reqlog.KindEntry, other)
+	b.log.mu.Lock()
+	b.log.records = append(b.log.records, reqlog.Record{Kind: reqlog.KindEntry, Pos: posOf(3), Entry: mute, CountOnly: true})
+	b.log.mu.Unlock()
+	b.log.add(reqlog.KindEntry, e)
+	if g := s.want("open", e.ID.String()); g.data["sub"] != "all" || g.data["log"].(map[string]any)["ending"] != "in_flight" {
+		t.Errorf("open: %v", g)
+	}
+	if g := s.want("close", e.ID.String()); g.data["matches"] != true || g.id != "1-1-1" {
+		t.Errorf("close: %+v", g)
+	}
+}
+
+func TestEachSubscriptionHasItsFilter(t *testing.T) {
+	b := newBench(t)
+	es := make([]sluice.LogEntry, 3)
+	for i := range es {
+		es[i] = entryAt(&b.ids, 0)
+	}
+	es[1].Provider, es[1].Success = "anthropic", false
+	s := b.follow("sub="+url.QueryEscape("good:success:yes")+"&sub="+url.QueryEscape("anthropic:provider:anthropic")+"&sub=all", "Last-Event-ID", "0-0-0")
+	b.log.add(reqlog.KindEntry, es...)
+	s.want("tick", "")
+	var seen []string
+	for range 6 {
+		g := s.want("close", "")
+		seen = append(seen, fmt.Sprint(g.data["sub"], " ", g.logID()))
+	}
+	want := []string{"good " + es[0].ID.String(), "all " + es[0].ID.String(), "anthropic " + es[1].ID.String(), "all " + es[1].ID.String(), "good " + es[2].ID.String(), "all " + es[2].ID.String()}
+	if fmt.Sprint(seen) != fmt.Sprint(want) {
+		t.Errorf("%q, want %q", seen, want)
+	}
+}
+
+func TestAnOpenRequestIsClosedEvenWhenItNoLongerMatches(t *testing.T) {
+	b := newBench(t)
+	s := b.follow("sub=" + url.QueryEscape("running:status:in_flight"))
+	s.want("tick", "")
+	e := entryAt(&b.ids, 0)
+	open := e
+	open.Ending, open.Success, open.Status = sluice.EndingInFlight, false, 0
+	b.log.add(reqlog.KindOpen, open)
+	b.log.add(reqlog.KindEntry, entryAt(&b.ids, 0), e)
+	s.want("open", e.ID.String())
+	if g := s.want("close", e.ID.String()); g.data["matches"] != false {
+		t.Errorf("close: %v", g)
+	}
+}
+
+func TestTheTailResumesWithoutGapsOrRepeats(t *testing.T) {
+	b := newBench(t)
+	first := b.follow("")
+	last := first.want("tick", "").id
+	first.cancel()
+	var want, seen []string
+	// Each round the client reads three of seven new entries, and comes back with what it saw last.
+	for range 5 {
+		for range 7 {
+			e := entryAt(&b.ids, 0)
+			want = append(want, e.ID.String())
+			b.log.add(reqlog.KindEntry, e)
+		}
+		s := b.follow("", "Last-Event-ID", last)
+		s.want("tick", "")
+		for range 3 {
+			g := s.want("close", "")
+			seen, last = append(seen, g.logID()), g.id
+		}
+		s.cancel()
+	}
+	s := b.follow("", "Last-Event-ID", last)
+	s.want("tick", "")
+	for len(seen) < len(want) {
+		seen = append(seen, s.want("close", "").logID())
+	}
+	if !slices.Equal(seen, want) {
+		t.Errorf("%v, want %v", seen, want)
+	}
+}
+
+func TestAPositionThatIsGoneIsToldAndLeft(t *testing.T) {
+	for name, last := range map[string]string{"older than the log": "1-0-1", "of another log": "9-0-0", "no position": "x", "half a position": "1-2"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			for range 6 {
+				b.log.add(reqlog.KindEntry, entryAt(&b.ids, 0))
+			}
+			b.log.oldest = 4
+			s := b.follow("last_event_id=" + last)
+			g, err := nextEvent(s.r)
+			if err == nil && g.kind == "tick" { // the position was well-formed, and then turned out to be gone
+				g, err = nextEvent(s.r)
+			}
+			if err != nil || g.kind != "resync" || g.id != "1-1-2" {
+				t.Fatalf("%+v, %v", g, err)
+			}
+			e := entryAt(&b.ids, 0)
+			b.log.add(reqlog.KindEntry, e)
+			s.want("close", e.ID.String())
+		})
+	}
+}
+
+func TestEventsRefuseWhatTheyCannotRead(t *testing.T) {
+	b := newBench(t)
+	b.fails(accountPath+"/events?sub=a:nothing:x", http.StatusBadRequest, codeInvalid, "subscription 1")
+	b.fails(accountPath+"/events?"+strings.Repeat("sub=a&", 9), http.StatusBadRequest, codeInvalid, "")
+	b.fails(accountPath+"/events?fields=nothing", http.StatusBadRequest, codeInvalid, "no field")
+}
+
+func TestStreamsEndWhenTheServerStops(t *testing.T) {
+	done := make(chan struct{})
+	b := newBench(t, func(d *Deps) { d.Done = done })
+	s := b.follow("")
+	s.want("tick", "")
+	close(done)
+	if _, err := nextEvent(s.r); err != io.EOF {
+		t.Errorf("%v, want the end", err)
+	}
+}
+
+// slowWriter is a client that takes nothing until it is let.
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	gate chan struct{}
+}
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	<-w.gate
+	return w.ResponseRecorder.Write(p)
+}
+
+func (l *fakeLog) tail(queue int) *tail {
+	fields := newFieldSet()
+	return &tail{
+		log: l, account: "default", subs: []*sub{{name: "all", open: map[sluice.ID]struct{}{}}},
+		show: logsQuery{keep: fields.list, basis: basisRequests}, rows: &server{fields: fields},
+		queue: newEventQueue(queue), logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func TestASlowClientLosesEventsThatAreCountedToIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, ids := newFakeLog(), sluice.IDs{}
+		tail := l.tail(4 << 10)
+		tail.start("")
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &slowWriter{httptest.NewRecorder(), make(chan struct{})}
+		var serving sync.WaitGroup
+		serving.Go(func() { tail.serve(ctx, w) })
+		const n = 500
+		for range n {
+			l.add(reqlog.KindEntry, entryAt(&ids, 0))
+		}
+		synctest.Wait() // the log took all of them in, and none of them waits for the client
+		close(w.gate)
+		synctest.Wait()
+		cancel()
+		serving.Wait()
+		closed, dropped := 0, 0
+		for r := bufio.NewReader(w.Body); ; {
+			g, err := nextEvent(r)
+			if err != nil {
+				break
+			}
+			switch g.kind {
+			case "close":
+				closed++
+			case "drop":
+				dropped += int(g.data["n"].(float64))
+			}
+		}
+		if closed == 0 || dropped == 0 || closed+dropped != n {
+			t.Errorf("%d shown, %d dropped of %d", closed, dropped, n)
+		}
+	})
+}
+
+func TestHistoryWaitsForASlowClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, ids := newFakeLog(), sluice.IDs{}
+		const n = 200
+		for range n {
+			l.add(reqlog.KindEntry, entryAt(&ids, 0))
+		}
+		tail := l.tail(4 << 10)
+		tail.start("0-0-0")
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &slowWriter{httptest.NewRecorder(), make(chan struct{})}
+		var serving sync.WaitGroup
+		serving.Go(func() { tail.serve(ctx, w) })
+		synctest.Wait()
+		close(w.gate)
+		synctest.Wait()
+		cancel()
+		serving.Wait()
+		if closed := strings.Count(w.Body.String(), "event: close\n"); closed != n || strings.Contains(w.Body.String(), "event: drop") {
+			t.Errorf("%d of %d", closed, n)
+		}
+	})
+}
+
+func TestALiveStreamTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, ids := newFakeLog(), sluice.IDs{}
+		tail := l.tail(queueBytes)
+		tail.subs[0].conds = mustCompile(t, "provider:nobody")
+		tail.start("")
+		ctx, cancel := context.WithCancel(t.Context())
+		w := httptest.NewRecorder()
+		var serving sync.WaitGroup
+		serving.Go(func() { tail.serve(ctx, w) })
+		l.add(reqlog.KindEntry, entryAt(&ids, 0), entryAt(&ids, 0))
+		time.Sleep(3*tickEvery + time.Second)
+		synctest.Wait()
+		cancel()
+		serving.Wait()
+		var seen []string
+		for r := bufio.NewReader(w.Body); ; {
+			g, err := nextEvent(r)
+			if err != nil {
+				break
+			}
+			seen = append(seen, g.kind+" "+g.id)
+		}
+		// Ticks move the position on, so that a filter that lets little pass does not make a client come
+		// back for what it has seen.
+		if want := "[tick 1-0-0 tick 1-0-2 tick 1-0-2 tick 1-0-2]"; fmt.Sprint(seen) != want {
+			t.Errorf("%v, want %v", seen, want)
+		}
+	})
+}
+
+func mustCompile(t *testing.T, q string) []reqlog.Cond {
+	t.Helper()
+	f, err := reqlog.ParseFilter(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conds, err := f.Compile(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conds
+}
+
+// FuzzParsePos: what is read is written alike.
+func FuzzParsePos(f *testing.F) {
+	for _, s := range []string{"0-0-0", "1-2-3", "18446744073709551615-4294967295-4294967295", "1-2", "-1-2-3", "1-2-3-4", "x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if p, ok := parsePos(s); ok {
+			if again, ok := parsePos(formatPos(p)); !ok || again != p {
+				t.Errorf("%q became %v", s, again)
+			}
+		}
+	})
+}
