@@ -287,6 +287,97 @@ func FuzzPicker(f *testing.F) {
 	})
 }
 
+func TestTemplate(t *testing.T) {
+	set := jsonpick.Compile(paths)
+	const text = `{"id":"x1","n":12,"model":"m","choices":[{"i":0,"delta":{"content":"a","empty":""},"finish_reason":null}],"z":{"k":["v",1]}}`
+	for _, c := range []struct {
+		name, old, fresh string
+		want             bool
+	}{
+		{"the same", "", "", true},
+		{"strings that nobody wants", `"x1"`, `""`, true},
+		{"escapes", `"x1"`, `"\u0041\"\\"`, true},
+		{"numbers that nobody wants", `12`, `-1.5e3`, true},
+		{"literals that nobody wants", `12`, `null`, true},
+		{"what is only something", `"a"`, `"other \n text"`, true},
+		{"strings in what nobody wants", `"v"`, `"w"`, true},
+		{"numbers in it", `1]`, `2]`, false},
+		{"what is picked", `"m"`, `"n"`, false},
+		{"null for a picked value", `"m"`, `null`, false},
+		{"a picked value for null", `null`, `"stop"`, false},
+		{"nothing for something", `"a"`, `""`, false},
+		{"something for nothing", `"empty":""`, `"empty":"x"`, false},
+		{"another key", `"id"`, `"ix"`, false},
+		{"another type", `"x1"`, `1`, false},
+		{"a string for a number", `12`, `"12"`, false},
+		{"no number", `12`, ``, false},
+		{"a string that ends late", `"x1"`, `"x1\"`, false},
+		{"a control character", `"x1"`, "\"x\n\"", false},
+		{"a cut text", `]}}`, `]}`, false},
+		{"a longer text", `]}}`, `]}} `, false},
+		{"white space", `"n":12`, `"n": 12`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p jsonpick.Picker
+			var tp jsonpick.Template
+			p.Reset(set)
+			tp.Learn(&p, []byte(text), nobody{})
+			fresh := strings.Replace(text, c.old, c.fresh, 1)
+			if got := tp.Match([]byte(fresh)); got != c.want {
+				t.Errorf("%s: %t", fresh, got)
+			}
+		})
+	}
+}
+
+func TestTemplateTakesWholeObjectsOnly(t *testing.T) {
+	set := jsonpick.Compile(paths)
+	many := `{"z":[` + strings.Repeat(`"s",`, 1000) + `1]}`
+	for _, in := range []string{`{"model":"m"`, `[1]`, `"text"`, `{"model" 1}`, `{"z":"` + strings.Repeat("x", 5000) + `"}`, many} {
+		var p jsonpick.Picker
+		var tp jsonpick.Template
+		p.Reset(set)
+		tp.Learn(&p, []byte(in), nobody{})
+		if tp.Match([]byte(in)) {
+			t.Errorf("%.50s is taken", in)
+		}
+	}
+}
+
+// FuzzTemplate learns one text and shows it another: when it recognises that, the same must be picked.
+func FuzzTemplate(f *testing.F) {
+	const text = `{"id":"x","n":12,"model":"m","choices":[{"i":0,"delta":{"content":"a","e":""},"finish_reason":null}],"z":{"k":["v",1]},"t":true}`
+	f.Add([]byte(text), []byte(strings.NewReplacer(`"x"`, `"y\\"`, "12", "3", `"a"`, `"bc"`, `"v"`, `""`, "true", "null").Replace(text)))
+	f.Add([]byte(`{"error":"x","usage":{"a":"b"}}`), []byte(`{"error":"x","usage":{"a":"c"}}`))
+	f.Add([]byte(`{"choices":{"a":"b"},"x":[[{"y":true}]]}`), []byte(`{"choices":{"c":"d"},"x":[[{"y":null}]]}`))
+	f.Add([]byte(`{"choices":"a"}`), []byte(`{"choices":""}`))
+	f.Add([]byte(`{"a":{"b":"c"},"a":NaN} x`), []byte(`{"a":{"b":"c"},"a":1} x`))
+	set := jsonpick.Compile(paths)
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		if len(a) == 0 {
+			return
+		}
+		var p jsonpick.Picker
+		var tp jsonpick.Template
+		var got picks
+		p.Reset(set)
+		tp.Learn(&p, a, &got)
+		want, state := pick(set, a, len(a)+1)
+		if !slices.Equal(got, want) || state != p.State() {
+			t.Fatalf("learning picks %q, want %q", got, want)
+		}
+		if tp.Match(a) && state != jsonpick.Done {
+			t.Fatal("a text that is not whole was taken")
+		}
+		if !tp.Match(b) {
+			return
+		}
+		if like, s := pick(set, b, len(b)+1); s != state || !slices.Equal(like, want) {
+			t.Errorf("recognised %q, which picks %q; %q picks %q", b, like, a, want)
+		}
+	})
+}
+
 func BenchmarkPicker(b *testing.B) {
 	set := jsonpick.Compile(paths)
 	for _, c := range []struct{ name, in string }{

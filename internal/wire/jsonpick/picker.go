@@ -42,6 +42,9 @@ type Picker struct {
 	escaped bool // it holds an escape
 	kind    jsonscan.Kind
 
+	learner *Template // wants to know which parts may differ
+	begin   int       // of the value being read, in the current Write
+
 	holding bool // the bytes being read are kept: of a key or of a picked value
 	long    bool // there were more than may be kept
 	from    int  // where they begin in the current Write
@@ -131,10 +134,7 @@ func (p *Picker) token(b []byte, i int, h Handler) int {
 		if c != '"' {
 			break
 		}
-		p.key, p.escaped = true, false
-		p.hold(i + 1)
-		p.at = inString
-		return i + 1
+		return p.beginKey(i)
 	case beforeColon:
 		if c != ':' {
 			break
@@ -142,16 +142,19 @@ func (p *Picker) token(b []byte, i int, h Handler) int {
 		p.at = beforeValue
 		return i + 1
 	case afterValue:
-		return p.after(c, i, h)
+		return p.after(b, i, h)
 	}
 	return p.fail(i)
 }
 
 // after reads what follows a value inside a container.
-func (p *Picker) after(c byte, i int, h Handler) int {
-	object := p.open.Object()
+func (p *Picker) after(b []byte, i int, h Handler) int {
+	c, object := b[i], p.open.Object()
 	switch {
 	case c == ',' && object:
+		if i+1 < len(b) && b[i+1] == '"' {
+			return p.beginKey(i + 1)
+		}
 		p.at = beforeKey
 	case c == ',':
 		p.here = p.nodes[len(p.nodes)-1].element
@@ -164,9 +167,18 @@ func (p *Picker) after(c byte, i int, h Handler) int {
 	return i + 1
 }
 
+// beginKey begins the key whose opening quote is at i.
+func (p *Picker) beginKey(i int) int {
+	p.key, p.escaped = true, false
+	p.hold(i + 1)
+	p.at = inString
+	return i + 1
+}
+
 // value begins the value whose first byte is c.
 func (p *Picker) value(c byte, i int) int {
 	p.state = Inside
+	p.begin = i
 	p.kind = jsonscan.KindOf(c)
 	n := p.here
 	wanted := n != nil && n.pick >= 0
@@ -245,7 +257,9 @@ func (p *Picker) str(b []byte, i int, h Handler) int {
 	if p.some != nil && !p.key && b[i] != '"' {
 		p.first(h)
 	}
-	if i += jsonscan.Plain(b[i:]); i == len(b) {
+	i, escaped := inside(b, i)
+	p.escaped = p.escaped || escaped
+	if i == len(b) {
 		return i
 	}
 	switch b[i] {
@@ -255,9 +269,14 @@ func (p *Picker) str(b []byte, i int, h Handler) int {
 	case '"':
 		if p.key {
 			p.endKey(p.take(b, i, maxKey))
-			return i + 1
+			if i++; i < len(b) && b[i] == ':' {
+				p.at = beforeValue
+				i++
+			}
+			return i
 		}
 		p.some = nil
+		p.learn(p.begin+1, i, false)
 		p.endValue(b, i+1, h)
 		return p.ended(i + 1)
 	}
@@ -291,6 +310,7 @@ func (p *Picker) word(b []byte, i int, h Handler) int {
 				p.some = nil
 			}
 			p.first(h)
+			p.learn(p.begin, i, true)
 			p.endValue(b, i, h)
 			return p.ended(i)
 		}
@@ -327,13 +347,14 @@ func (p *Picker) bulk(b []byte, i int, h Handler) int {
 }
 
 func (p *Picker) bulkString(b []byte, i int) int {
-	if i += jsonscan.Plain(b[i:]); i == len(b) {
+	if i, _ = inside(b, i); i == len(b) {
 		return i
 	}
 	switch b[i] {
 	case '\\':
 		p.at = inBulkEscape
 	case '"':
+		p.learnBulk(p.begin+1, i)
 		p.at = inBulk
 	default:
 		return p.fail(i)
@@ -345,6 +366,7 @@ func (p *Picker) bulkString(b []byte, i int) int {
 func (p *Picker) bulkBracket(b []byte, i int, h Handler) int {
 	switch c := b[i]; c {
 	case '"':
+		p.begin = i
 		p.at = inBulkString
 	case '{', '[':
 		if !p.open.Push(c == '{') {
@@ -361,6 +383,26 @@ func (p *Picker) bulkBracket(b []byte, i int, h Handler) int {
 		}
 	}
 	return i + 1
+}
+
+// learn notes that what lies between begin and end may differ in a text that reads the same: a string's
+// inside or a word, unless its bytes are picked, or its being something is what is picked and may change.
+func (p *Picker) learn(begin, end int, word bool) {
+	if p.learner == nil || p.holding {
+		return
+	}
+	some := p.here != nil && p.here.pick >= 0 && p.here.how == Some
+	if some && (word || begin == end) {
+		return
+	}
+	p.learner.note(span{int32(begin), int32(end), word, some})
+}
+
+// learnBulk is learn for strings that no path leads to, keys too.
+func (p *Picker) learnBulk(begin, end int) {
+	if p.learner != nil && !p.holding {
+		p.learner.note(span{begin: int32(begin), end: int32(end)})
+	}
 }
 
 // hold begins to keep bytes, from i on.
@@ -426,6 +468,18 @@ func cut(raw []byte) []byte {
 		i += n
 	}
 	return append(bytes.Clone(raw[:i]), '"')
+}
+
+// inside returns the index of what ends the inside of a string, in which i is: a quote, a control
+// character, a backslash that is b's last byte, or the end of b.
+func inside(b []byte, i int) (end int, escaped bool) {
+	for {
+		i += jsonscan.Plain(b[i:])
+		if i+1 >= len(b) || b[i] != '\\' {
+			return i, escaped
+		}
+		i, escaped = i+2, true
+	}
 }
 
 func space(b []byte, i int) int {
