@@ -12,15 +12,15 @@ import (
 type Text struct {
 	// Event: it was the data of a server-sent event. Otherwise it was the whole answer.
 	Event bool
-	// Name is the event's name, nil when it had none. It is valid during the call.
-	Name []byte
 	// Whole: it is one JSON text, as far as was checked. Otherwise it was cut short, or is no JSON.
 	Whole bool
 	// Sentinel: it is "[DONE]", the end of a stream in OpenAI's dialect, and no JSON.
 	Sentinel bool
 }
 
-// Handler takes what a Reader finds.
+// Handler takes what a Reader finds. It must not count how often it is called: of texts in a row from
+// which the same is picked, only the first is sure to be reported. Names of events are not, since the
+// dialects repeat them inside, and servers that copy a dialect do not always send them.
 type Handler interface {
 	jsonpick.Handler
 	// Begin is called when the first byte of a text that is the whole answer has come.
@@ -36,9 +36,11 @@ type Reader struct {
 	stream bool
 	form   form
 	begun  bool // a byte of the event's data has come
+	known  bool // the event's text is like the one before
 	done   int  // how many bytes of the sentinel have come; -1: other bytes
 	events sse.Splitter
 	picker jsonpick.Picker
+	last   jsonpick.Template
 }
 
 // form is how an answer is framed.
@@ -114,11 +116,27 @@ type sink Reader
 
 // Data takes a piece of an event's data.
 func (s *sink) Data(p []byte) {
-	if !s.begun {
-		if s.begun = true; p[0] == sentinel[0] {
-			s.done = 0
-		}
+	if s.known {
+		return // it was whole already
 	}
+	if s.begun {
+		s.match(p)
+		s.picker.Write(p, s.h)
+		return
+	}
+	s.begun = true
+	if s.known = s.last.Match(p); s.known {
+		return
+	}
+	if p[0] == sentinel[0] {
+		s.done = 0
+		s.match(p)
+	}
+	s.last.Learn(&s.picker, p, s.h)
+}
+
+// match compares data with the sentinel; spaces may follow it.
+func (s *sink) match(p []byte) {
 	for i := 0; i < len(p) && s.done >= 0; i++ {
 		switch {
 		case s.done < len(sentinel) && p[i] == sentinel[s.done]:
@@ -127,14 +145,17 @@ func (s *sink) Data(p []byte) {
 			s.done = -1
 		}
 	}
-	s.picker.Write(p, s.h)
 }
 
 // End takes the end of an event.
-func (s *sink) End(name []byte) {
-	t := Text{Event: true, Name: name, Sentinel: s.done == len(sentinel)}
-	t.Whole = !t.Sentinel && s.picker.State() == jsonpick.Done
-	s.h.End(t)
-	s.picker.Reset(s.set)
-	s.begun, s.done = false, -1
+func (s *sink) End([]byte) {
+	if s.begun && !s.known {
+		t := Text{Event: true, Sentinel: s.done == len(sentinel)}
+		t.Whole = !t.Sentinel && s.picker.State() == jsonpick.Done
+		s.h.End(t)
+		s.picker.Reset(s.set)
+	} else if !s.begun {
+		s.h.End(Text{Event: true})
+	}
+	s.begun, s.known, s.done = false, false, -1
 }
