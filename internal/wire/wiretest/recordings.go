@@ -1,0 +1,106 @@
+package wiretest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire"
+)
+
+// Recordings reads the answers in testdata/*.txtar and compares each reading with what the file wants.
+// A file is named after its endpoint ("chat.moonshot.txtar") and holds the sections "upstream", the
+// answer's bytes, and "want", its reading as Format prints it. With update, "want" is rewritten.
+func Recordings(t *testing.T, update bool, open func(endpoint string) func(stream bool) wire.Meter) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recordings: %v", err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		t.Run(strings.TrimSuffix(name, ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			endpoint, _, _ := strings.Cut(name, ".")
+			body, want := Section(t, a, "upstream"), Section(t, a, "want")
+			for _, stream := range []bool{true, false} {
+				got := Format(Cuts(t, func() wire.Meter { return open(endpoint)(stream) }, body.Data))
+				if update {
+					want.Data = []byte(got)
+				} else if got != string(want.Data) {
+					t.Errorf("stream asked for: %t; got\n%s\nwant\n%s", stream, got, want.Data)
+				}
+			}
+			if update {
+				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// Section returns a section of an archive.
+func Section(t testing.TB, a *txtar.Archive, name string) *txtar.File {
+	t.Helper()
+	for i := range a.Files {
+		if a.Files[i].Name == name {
+			return &a.Files[i]
+		}
+	}
+	t.Fatalf("no section %q", name)
+	return nil
+}
+
+// Seeds returns the answers of testdata/*.txtar and of the examples in dir, for fuzzing.
+func Seeds(t testing.TB, dir string, providers ...string) [][]byte {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seeds [][]byte
+	for _, file := range files {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds = append(seeds, Section(t, a, "upstream").Data)
+	}
+	for _, e := range Examples(t, dir, providers...) {
+		seeds = append(seeds, e.Body)
+	}
+	return seeds
+}
+
+// Format prints a reading, a line for each of its parts that say something.
+func Format(r wire.Reading) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "usage: %v", r.Usage.Basis)
+	for c := range sluice.ClassCount {
+		if n, known := r.Usage.Get(c); known {
+			fmt.Fprintf(&b, " %v=%d", c, n)
+		}
+	}
+	b.WriteByte('\n')
+	for _, part := range []struct{ name, text string }{{"model", r.Model}, {"finish", r.Finish}, {"error", r.Error}} {
+		if part.text != "" {
+			fmt.Fprintf(&b, "%s: %q\n", part.name, part.text)
+		}
+	}
+	b.WriteString("seen:")
+	for i, name := range []string{"event", "content", "usage", "error", "end"} {
+		if r.Seen&(1<<i) != 0 {
+			b.WriteString(" " + name)
+		}
+	}
+	return b.String() + "\n"
+}
