@@ -21,6 +21,8 @@ func requestExceptions() []exception {
 		{"Keep-Alive", "is between two neighbours"},
 		{"TE", "is between two neighbours"},
 		{"Transfer-Encoding", "the gateway has read the body and knows its length"},
+		{"Expect", "is answered by the gateway"},
+		{"cf-aig-*", "is addressed to the gateway"},
 	}
 }
 
@@ -30,6 +32,8 @@ func responseExceptions() []exception {
 		{"Connection", "is between two neighbours"},
 		{"Keep-Alive", "is between two neighbours"},
 		{"Transfer-Encoding", "frames the body between two neighbours"},
+		{"Alt-Svc", "speaks for the provider's host"},
+		{"Strict-Transport-Security", "speaks for the provider's host"},
 		{"cf-aig-*", "tells of the gateway"},
 	}
 }

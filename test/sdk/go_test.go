@@ -24,7 +24,7 @@ func goCall(ctx context.Context, c call) (any, error) {
 	client := openai.NewClient(option.WithAPIKey("sk-test-go"), option.WithBaseURL(c.Base), option.WithMaxRetries(0),
 		option.WithHTTPClient(&http.Client{Transport: &http.Transport{}}))
 	chat := openai.ChatCompletionNewParams{
-		Model:    openai.ChatModelGPT4oMini,
+		Model:    "gpt-4o-mini",
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Wie heißt der Fluss in Maribor? 🏞")},
 	}
 	switch c.Scenario {
@@ -43,7 +43,7 @@ func goCall(ctx context.Context, c call) (any, error) {
 		return raw(client.Chat.Completions.New(ctx, chat))
 	case "embeddings":
 		return raw(client.Embeddings.New(ctx, openai.EmbeddingNewParams{
-			Model: openai.EmbeddingModelTextEmbedding3Small,
+			Model: "text-embedding-3-small",
 			Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"one", "two"}},
 		}))
 	case "responses":
@@ -60,7 +60,7 @@ func goCall(ctx context.Context, c call) (any, error) {
 		}))
 	case "speech":
 		resp, err := client.Audio.Speech.New(ctx, openai.AudioSpeechNewParams{
-			Model: openai.SpeechModelTTS1, Voice: openai.AudioSpeechNewParamsVoiceUnion{OfString: param.NewOpt("alloy")}, Input: "Good morning",
+			Model: "tts-1", Voice: openai.AudioSpeechNewParamsVoiceUnion{OfString: param.NewOpt("alloy")}, Input: "Good morning",
 		})
 		if err != nil {
 			return nil, err

@@ -101,8 +101,10 @@ func openAICases(t *testing.T) []scenario {
 			pieces(zipped(t, file(t, "openai/chat.stream.sse")))...), status: 200, streamed: true, in: 23, out: 9},
 		{name: "tools", script: sse(t, "openai/chat.tools.stream.sse"), status: 200, streamed: true, in: 96, out: 41},
 		{name: "large", script: upstream.JSON(200, chat), status: 200, in: 1204, out: 88},
-		{name: "chat", title: "gzip", script: upstream.Answer(200, []string{jsonType, "Content-Encoding: gzip"}, zipped(t, chat)),
-			status: 200, in: 1204, out: 88},
+		{
+			name: "chat", title: "gzip", script: upstream.Answer(200, []string{jsonType, "Content-Encoding: gzip"}, zipped(t, chat)),
+			status: 200, in: 1204, out: 88,
+		},
 		{name: "embeddings", script: jsonFile(t, 200, "openai/embeddings.response.json"), status: 200, in: 9, out: unchecked},
 		{name: "transcription", script: jsonFile(t, 200, "openai/transcription.response.json"), status: 200, in: 19, out: 6},
 		{name: "speech", script: upstream.Answer(200, []string{"Content-Type: audio/mpeg"}, string(speech)), status: 200, in: unknown, out: unknown},

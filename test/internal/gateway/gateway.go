@@ -73,7 +73,7 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-var build = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // One build for all tests.
+var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "sluice-test-")
 	if err != nil {
 		return "", err
@@ -261,7 +261,7 @@ func (g *Gateway) TryPost(ctx context.Context, provider, path, body string, head
 }
 
 // client keeps connections, as applications do, and touches nothing.
-var client = &http.Client{Transport: &http.Transport{ //nolint:gochecknoglobals // One pool for all tests.
+var client = &http.Client{Transport: &http.Transport{
 	DisableCompression: true, MaxIdleConnsPerHost: 2000, DialContext: (&net.Dialer{Timeout: Patience}).DialContext,
 }}
 

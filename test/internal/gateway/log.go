@@ -133,7 +133,7 @@ func (g *Gateway) List(query string) (Page, error) {
 // is true; nil: to the end.
 func (g *Gateway) Rows(until func(*Row) bool) ([]Row, error) {
 	var rows []Row
-	query := "per_page=50"
+	query := "per_page=1000"
 	for {
 		p, err := g.List(query)
 		if err != nil {
@@ -148,7 +148,7 @@ func (g *Gateway) Rows(until func(*Row) bool) ([]Row, error) {
 		if p.Next == "" || len(p.Rows) == 0 {
 			return rows, nil
 		}
-		query = "per_page=50&cursor=" + url.QueryEscape(p.Next)
+		query = "per_page=1000&cursor=" + url.QueryEscape(p.Next)
 	}
 }
 
