@@ -1,10 +1,13 @@
 package reqlog
 
 import (
+	"cmp"
 	"context"
-	"io"
-	"iter"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,13 +34,18 @@ type Budget interface {
 // Options make a Log.
 type Options struct {
 	Dir        string // of the segments; made if it is missing
-	QueueBytes int64
+	QueueBytes int64  // 0: 64 MB; at least 4 MB
 	Durability Durability
-	FsyncEvery time.Duration
+	FsyncEvery time.Duration // 0: one second
 	Retention  Retention
 	Budget     Budget // for bodies that are being captured; nil: no bound
 	Logger     *slog.Logger
 }
+
+const (
+	defaultQueueBytes = 64 << 20
+	defaultFsyncEvery = time.Second
+)
 
 // Retention says when the log gives way. Zero values mean no bound.
 type Retention struct {
@@ -51,86 +59,301 @@ type Retention struct {
 
 // Log is the log of exchanges of one process. It owns its goroutines: appender, fsyncer, indexer,
 // sweeper (open marks) and keeper (retention). Safe for concurrent use.
-type Log struct{}
+type Log struct {
+	o       Options
+	store   Store
+	files   files
+	catalog *catalog
+	ring    *ring
+	buffers buffers
+	unpack  *unpacker
+	bodies  *bodyIndexes
+
+	running  running
+	progress progress
+	syncer   syncer
+	append   appender
+	keeper   keeper
+	health   health
+
+	// What the queue may still take: set by the keeper and the appender.
+	bodiesOff atomic.Bool
+	rowsOff   atomic.Bool
+
+	rows          atomic.Int64
+	droppedBodies atomic.Int64
+	droppedRows   atomic.Int64
+
+	// oldEnd is before the first record of this process, and after all that was here.
+	oldEnd    Pos
+	completed atomic.Int64 // CompleteUntil's last sure answer, unix nanoseconds
+
+	stopEarly context.CancelFunc // sweeper, keeper
+	stopLate  context.CancelFunc // all that writes and indexes
+	early     sync.WaitGroup
+	late      sync.WaitGroup
+	draining  chan struct{} // closed: the appender writes what there is and ends
+	appended  chan struct{} // closed: it has
+	closing   sync.Once
+}
+
+var _ Reader = (*Log)(nil)
 
 // Open opens or makes the log in o.Dir, writes an EndingCrashed entry for every exchange that a dead
 // process left open, and starts feeding store, which stays the caller's to close after Close.
-func Open(ctx context.Context, o Options, store Store) (*Log, error) { panic("reqlog") }
+//
+// It does not wait for that feeding: what a dead process left unindexed is indexed in the background, its
+// crashed exchanges are written after that, and reads wait for both.
+func Open(ctx context.Context, o Options, store Store) (*Log, error) {
+	return open(ctx, o, store, osFiles{})
+}
+
+func open(ctx context.Context, o Options, store Store, fs files) (*Log, error) {
+	o.QueueBytes = cmp.Or(o.QueueBytes, defaultQueueBytes)
+	o.FsyncEvery = cmp.Or(o.FsyncEvery, defaultFsyncEvery)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make log directory: %w", err)
+	}
+	list, err := loadCatalog(o.Dir, o.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("list log segments: %w", err)
+	}
+	resume, err := store.Resume(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the log's index where it is: %w", err)
+	}
+	// Numbers only grow, also past what the index has seen and a power loss has taken from the files:
+	// otherwise it would take new records for old ones.
+	next := max(list.last(), resume.Segment) + 1
+	l := &Log{
+		o: o, store: store, files: fs, catalog: list, unpack: newUnpacker(), oldEnd: Pos{Segment: next},
+		draining: make(chan struct{}), appended: make(chan struct{}),
+	}
+	// A segment has far fewer than 2^32 body blocks, so these numbers were never used before.
+	l.ring = newRing(o.QueueBytes, next<<32)
+	l.buffers.budget = o.Budget
+	l.bodies = newBodyIndexes(list)
+	l.progress.head, l.progress.indexed = l.oldEnd, resume
+	l.append.init(l, next)
+	l.syncer.init(l)
+	l.keeper.init(l, o.Retention)
+	l.start(context.WithoutCancel(ctx), resume)
+	return l, nil
+}
+
+// start starts the goroutines.
+func (l *Log) start(ctx context.Context, resume Pos) {
+	early, stopEarly := context.WithCancel(ctx)
+	late, stopLate := context.WithCancel(ctx)
+	l.stopEarly, l.stopLate = stopEarly, stopLate
+	l.early.Go(func() { l.sweeper(early) })
+	l.early.Go(func() { l.keeper.run(early) })
+	l.late.Go(func() { l.append.run(late) })
+	l.late.Go(func() { l.syncer.run(late) })
+	l.late.Go(func() { newIndexer(l, resume).run(late) })
+}
 
 // SetRetention changes the bounds while running.
-func (l *Log) SetRetention(r Retention) { panic("reqlog") }
+func (l *Log) SetRetention(r Retention) { l.keeper.set(r) }
 
 // Exchange is the log's hold on one running exchange, from Begin to End. It lies inside the caller's
 // own struct and can be used again after Reset; the caller fills Entry as it learns.
 type Exchange struct {
 	Entry  sluice.LogEntry
 	Bodies [2]Capture // by Side
+	// CountOnly: log collection is known to be off, so the exchange leaves no open mark and Running and
+	// Get do not show it. It is set before Described, if at all; End is still told.
+	CountOnly bool
 
 	described  atomic.Bool
 	prev, next *Exchange // the Log's list of running exchanges
+	start      time.Time
+	turn       uint64 // grows with Begin
+	listed     bool
+	marked     bool // has its open mark
+	ended      bool // its entry is in the queue; guarded by the ring's mutex
 }
 
 // Begin takes x in among the running exchanges. x.Entry.ID and Start are set.
-func (l *Log) Begin(x *Exchange) { panic("reqlog") }
+func (l *Log) Begin(x *Exchange) {
+	x.start, x.marked, x.ended = x.Entry.Start, false, false
+	l.running.add(x)
+}
 
 // Described tells that who and what is final in x.Entry: ID, Start, Account, Gateway, Provider,
 // Model, Endpoint, Method, Path, Type, Streamed, Key, UserAgent, EventID, TraceID, Metadata,
 // ReqHeader and Request.Type. From here to End the log may read those fields from another goroutine, for
 // the open mark and for Running; the caller must not write them.
-func (x *Exchange) Described() { panic("reqlog") }
+func (x *Exchange) Described() { x.described.Store(true) }
 
-// Ticket stands for a record that was handed over; Wait takes it.
+// Ticket stands for a record that was handed over; Wait takes it. The zero Ticket is of a record for
+// which there was no room at all.
 type Ticket uint64
 
 // End hands the finished exchange over, by one copy, and takes it from the running ones; it never waits
 // for disk or database. A call of End with the ID of an exchange that has ended before corrects its
-// entry. countOnly: log collection is off, so only roll-ups see it and bodies are not stored.
-func (l *Log) End(x *Exchange, countOnly bool) Ticket { panic("reqlog") }
+// entry; from the same Exchange, before Reset, it keeps the bodies. countOnly: log collection is off, so
+// only roll-ups see it and bodies are not stored.
+func (l *Log) End(x *Exchange, countOnly bool) Ticket {
+	e, lost := &x.Entry, !countOnly && l.rowsOff.Load()
+	if countOnly || lost {
+		x.Bodies[0].discard()
+		x.Bodies[1].discard()
+	}
+	bound, held := recordBound(e, nil), 0
+	if bound > maxRecord {
+		e = slim(e)
+		bound = recordBound(e, nil)
+	}
+
+	l.ring.mu.Lock()
+	for side := range x.Bodies {
+		if c := &x.Bodies[side]; c.log != nil && !c.done {
+			c.finish(&held)
+		}
+	}
+	parts := [2][]partRef{x.Bodies[0].parts, x.Bodies[1].parts}
+	for _, told := range [...]*sluice.LogEntry{&x.Entry, e} {
+		x.Bodies[0].tell(&told.Request)
+		x.Bodies[1].tell(&told.Response)
+	}
+	r := record{
+		kind: KindEntry, entry: e, parts: &parts, countOnly: countOnly || lost,
+		bound: bound + 20*(len(parts[0])+len(parts[1])),
+	}
+	ticket, noRoom := l.ring.put(&r)
+	x.ended = true
+	l.ring.mu.Unlock()
+
+	l.running.remove(x)
+	x.Bodies[0].settle()
+	x.Bodies[1].settle()
+	l.count(x, countOnly, lost || noRoom)
+	return ticket
+}
+
+// count counts an entry that was handed over.
+func (l *Log) count(x *Exchange, countOnly, lost bool) {
+	l.rows.Add(1)
+	if lost {
+		l.droppedRows.Add(1)
+	} else if !countOnly && (x.Bodies[0].dropped || x.Bodies[1].dropped) {
+		l.droppedBodies.Add(1)
+	}
+}
+
+// errLost is what Wait says of a record that the log could not take, or cannot write.
+func errLost(cause error) error {
+	return &sluice.Error{Kind: sluice.KindUnavailable, Msg: "the log cannot store this exchange now", Err: cause}
+}
 
 // Wait returns when the record is as safe as the log's Durability says (at once when it is Batched),
-// or when the log has failed or ctx ended. It brings the append forward: no batch is waited for.
-func (l *Log) Wait(ctx context.Context, t Ticket) error { panic("reqlog") }
+// or when the log has failed or ctx ended. It brings the append forward: no batch is waited for. Its
+// error has sluice.KindUnavailable when the log has failed, and is ctx's otherwise.
+func (l *Log) Wait(ctx context.Context, t Ticket) error {
+	if l.o.Durability == Batched {
+		return nil
+	}
+	if t == 0 {
+		return errLost(errors.New("the queue is full"))
+	}
+	l.ring.hurryTo(t, &l.progress)
+	var failed error
+	err := l.progress.wait(ctx, func(p *progress) bool {
+		switch {
+		case l.o.Durability == Strict && p.appended >= t, l.o.Durability == Fsync && p.synced >= t:
+			return true
+		case p.writeErr != nil:
+			failed = p.writeErr
+		case p.syncErr != nil && p.syncFailed >= t:
+			failed = p.syncErr
+		case p.ended:
+			failed = errors.New("the log is closed")
+		default:
+			if l.o.Durability == Fsync && p.wantSync < t {
+				p.wantSync = t
+				p.wake()
+			}
+			return false
+		}
+		return true
+	})
+	if failed != nil {
+		return errLost(failed)
+	}
+	return err
+}
 
 // Reset makes x ready for another exchange, keeping the room of its slices.
-func (x *Exchange) Reset() { panic("reqlog") }
-
-// Capture keeps of one body what the log will store, and hands full parts to the log as they come, so
-// that an open stream holds one part (64 KB at most). The zero Capture stores nothing and only counts. Its
-// counts (Size, Stored, Truncated, Dropped) are put into Entry.Request or Entry.Response by End.
-type Capture struct{}
-
-// Capture makes c store up to limit bytes of side's body.
-func (l *Log) Capture(c *Capture, limit int64) { panic("reqlog") }
-
-// Write takes the next bytes of the body. p is not kept.
-func (c *Capture) Write(p []byte) { panic("reqlog") }
-
-// Whole gives c the whole body at once, in place of Write. p is read until End has returned and must not
-// change; nothing is copied before.
-func (c *Capture) Whole(p []byte) { panic("reqlog") }
-
-// Size returns how many bytes went in.
-func (c *Capture) Size() int64 { panic("reqlog") }
-
-// Running calls f with each running exchange that is described, oldest first. f gets a copy of the fields that
-// Described lists.
-func (l *Log) Running(f func(e *sluice.LogEntry) bool) { panic("reqlog") }
-
-// Follow yields the records after from, in order of arrival, and then waits for new ones until ctx ends. When
-// from is no longer in the log, the first thing it yields is ErrGone, and it goes on with the oldest
-// record there is. It sees records of every kind.
-func (l *Log) Follow(ctx context.Context, from Pos) iter.Seq2[Record, error] { panic("reqlog") }
+func (x *Exchange) Reset() {
+	x.Entry.Reset()
+	x.Bodies[0].reset()
+	x.Bodies[1].reset()
+	x.CountOnly = false
+	x.described.Store(false)
+	x.prev, x.next, x.listed = nil, nil, false
+}
 
 // Head returns the position after the last record.
-func (l *Log) Head() Pos { panic("reqlog") }
-
-// Body opens a stored body of row. Its error has sluice.KindNotFound when nothing is stored, or no
-// longer.
-func (l *Log) Body(ctx context.Context, row Row, side Side) (io.ReadCloser, error) { panic("reqlog") }
+func (l *Log) Head() (head Pos) {
+	l.progress.get(func(p *progress) { head = p.head })
+	return head
+}
 
 // Stats returns the log's own numbers. It is cheap.
-func (l *Log) Stats() Stats { panic("reqlog") }
+func (l *Log) Stats() Stats {
+	s := Stats{
+		Rows: l.rows.Load(), DroppedBodies: l.droppedBodies.Load(), DroppedRows: l.droppedRows.Load(),
+		DiskBytes: l.catalog.bytes(), DiskFree: l.keeper.free.Load(),
+	}
+	now := time.Now()
+	l.ring.mu.Lock()
+	s.Appended, s.QueueBytes = int64(l.ring.tickets), l.ring.used
+	l.ring.mu.Unlock()
+	s.State, s.LastError = l.health.report()
+	if since := l.append.since.Load(); since != 0 {
+		s.AppendLag = max(now.Sub(time.Unix(0, since)), 0)
+	}
+	l.progress.get(func(p *progress) {
+		if p.indexed.Less(p.head) && !p.waiting.IsZero() {
+			s.IndexLag = max(now.Sub(p.waiting), 0)
+		}
+	})
+	return s
+}
 
 // Close appends and indexes all that was handed over and ends the log's goroutines. When ctx ends
-// first, what is not indexed yet is indexed at the next start.
-func (l *Log) Close(ctx context.Context) error { panic("reqlog") }
+// first, what is not indexed yet is indexed at the next start. An exchange that ends after Close is lost.
+func (l *Log) Close(ctx context.Context) error {
+	var err error
+	l.closing.Do(func() { err = l.close(ctx) })
+	return err
+}
+
+func (l *Log) close(ctx context.Context) error {
+	l.stopEarly()
+	l.early.Wait()
+	l.ring.close()
+	close(l.draining)
+	l.progress.update(func(p *progress) { p.draining = true })
+	select {
+	case <-l.appended:
+	case <-ctx.Done():
+	}
+	err := l.progress.wait(ctx, func(p *progress) bool {
+		return p.writeErr != nil || !p.indexed.Less(p.head) && (p.synced >= p.appended || p.syncErr != nil)
+	})
+	l.stopLate()
+	l.late.Wait()
+	l.progress.update(func(p *progress) { p.ended = true })
+	if lost := l.append.lost; lost > 0 {
+		return fmt.Errorf("close log: %d records could not be written: %w", lost, l.append.lastErr)
+	}
+	if err != nil {
+		return fmt.Errorf("close log: what is not indexed yet is indexed at the next start: %w", err)
+	}
+	return nil
+}

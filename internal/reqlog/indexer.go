@@ -1,0 +1,162 @@
+package reqlog
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+const (
+	indexRecords  = 500 // a batch for the index is closed at one of these
+	indexBytes    = 1 << 20
+	indexAfter    = 250 * time.Millisecond
+	indexBackoff  = 100 * time.Millisecond
+	indexMaxDelay = 5 * time.Second
+)
+
+// indexer is the goroutine that reads what was appended and feeds the index.
+type indexer struct {
+	log     *Log
+	reader  *rowsReader
+	records []Record // room for indexRecords, used again and again
+	n       int
+	next    Pos // after the last record that was read
+	failing bool
+}
+
+func newIndexer(l *Log, resume Pos) *indexer {
+	return &indexer{log: l, reader: newRowsReader(l, resume), records: make([]Record, indexRecords), next: resume}
+}
+
+// run feeds the index until ctx ends.
+func (x *indexer) run(ctx context.Context) {
+	defer x.reader.close()
+	for ctx.Err() == nil {
+		head := x.log.Head()
+		caughtUp := x.read(x.old())
+		if x.n > 0 && !x.apply(ctx) {
+			return
+		}
+		if x.next.Segment >= x.log.oldEnd.Segment || caughtUp {
+			if x.old() && !x.recover(ctx) {
+				return
+			}
+		}
+		x.publish(caughtUp, head)
+		if caughtUp && !x.pause(ctx) {
+			return
+		}
+	}
+}
+
+// old reports whether what earlier processes wrote is not indexed yet.
+func (x *indexer) old() (old bool) {
+	x.log.progress.get(func(p *progress) { old = !p.recovered })
+	return old
+}
+
+// read fills the batch; done: there is nothing more for now. With old it stops before the first record
+// of this process, so that the index then knows what the last one left open.
+func (x *indexer) read(old bool) (done bool) {
+	x.n = 0
+	for size := 0; x.n < len(x.records) && size < indexBytes; {
+		if old && x.reader.left == nil && x.reader.at.Segment >= x.log.oldEnd.Segment {
+			return true
+		}
+		b, pos, err := x.reader.next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				x.log.health.failed(x.log.o.Logger, "cannot read the log back", err)
+			}
+			return true
+		}
+		x.next = x.reader.at
+		r := &x.records[x.n]
+		if err := decodeRecord(string(b), r, x.log.catalog.body); err != nil {
+			x.log.o.Logger.Warn("log record left out", "segment", pos.Segment, "block", pos.Block, "record", pos.Record, "error", err)
+			continue
+		}
+		r.Pos = pos
+		if r.Kind == KindEntry || r.Kind == KindOpen { // a later version's kinds are not for this index
+			size += len(b)
+			x.n++
+		}
+	}
+	return false
+}
+
+// apply gives the batch to the index, again and again until it takes it. false: ctx ended.
+func (x *indexer) apply(ctx context.Context) bool {
+	return x.retry(ctx, "cannot index the log", func() error {
+		return x.log.store.Apply(ctx, x.records[:x.n], x.next)
+	})
+}
+
+// retry calls f until it succeeds. false: ctx ended.
+func (x *indexer) retry(ctx context.Context, what string, f func() error) bool {
+	for delay := indexBackoff; ; delay = min(2*delay, indexMaxDelay) {
+		err := f()
+		if err == nil {
+			if x.failing {
+				x.failing = false
+				x.log.health.set(troubleIndex, "")
+				x.log.progress.update(func(p *progress) { p.indexErr = nil })
+			}
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		x.failing = true
+		x.log.health.set(troubleIndex, "index failed: "+err.Error())
+		x.log.health.failed(x.log.o.Logger, what, err)
+		x.log.progress.update(func(p *progress) { p.indexErr = err })
+		timer := time.NewTimer(delay)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
+	}
+}
+
+// publish tells how far the index is. With caughtUp all that was appended before head is in it.
+func (x *indexer) publish(caughtUp bool, head Pos) {
+	x.log.progress.update(func(p *progress) {
+		p.indexed = later(p.indexed, x.next)
+		if caughtUp && p.recovered {
+			p.indexed = later(p.indexed, head)
+		}
+		p.pending = max(p.pending-int64(x.n), 0)
+		switch {
+		case !p.indexed.Less(p.head):
+			p.pending, p.waiting = 0, time.Time{}
+		case x.n > 0:
+			p.waiting = time.UnixMilli(x.reader.closed)
+		}
+	})
+}
+
+func later(a, b Pos) Pos {
+	if a.Less(b) {
+		return b
+	}
+	return a
+}
+
+// pause waits for something to index, and then a while for more of it, unless somebody wants to read or
+// the log closes. false: ctx ended.
+func (x *indexer) pause(ctx context.Context) bool {
+	some := func(p *progress) bool { return p.indexed.Less(p.head) }
+	if x.log.progress.wait(ctx, some) != nil {
+		return false
+	}
+	short, cancel := context.WithTimeout(ctx, indexAfter)
+	defer cancel()
+	_ = x.log.progress.wait(short, func(p *progress) bool {
+		return p.pending >= indexRecords || p.indexed.Less(p.wanted) || p.draining
+	})
+	return ctx.Err() == nil
+}
