@@ -201,6 +201,10 @@ func (a *commands) explainChat(err error, slug string, key sluice.Secret) error 
 		return err
 	}
 	f := explainAPI(e)
+	if e.Code != 0 { // the gateway's own errors have one
+		f.what = "the gateway refuses: " + e.Error()
+		return f
+	}
 	f.what = fmt.Sprintf("%s answered %d: %s", slug, e.Status, e.Error())
 	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
 		f.hint = "the provider wants a key of its own: --key-env, --key-file or --key-stdin"

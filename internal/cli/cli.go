@@ -206,8 +206,11 @@ func explainAPI(e *client.APIError) *failure {
 	case http.StatusTooManyRequests, http.StatusPaymentRequired:
 		f.code = exitLimit
 	case http.StatusBadRequest:
-		if e.Field == "q" || e.Field == "filters" {
-			f.what = "the filter is not understood: " + e.Error()
+		if e.Field != "" {
+			f.code = exitUsage
+		}
+		if e.Field == "q" || e.Field == "sub" {
+			f.what = "the filter is not understood: " + strings.TrimPrefix(e.Error(), "subscription 1: ")
 			if f.hint == "" {
 				f.hint = "sluice help filters"
 			}

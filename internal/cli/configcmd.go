@@ -43,7 +43,7 @@ func (a *commands) configPrint() *cobra.Command {
 			return err
 		}
 		var rows []json.RawMessage
-		t := &table{columns: []column{{title: "SETTING"}, {title: "VALUE", flex: true}, {title: "ORIGIN"}}}
+		t := &table{columns: []column{{title: "SETTING"}, {title: "VALUE", flex: 12}, {title: "ORIGIN"}}}
 		for _, v := range l.Values() {
 			if changed && v.Origin.Kind == config.FromDefault {
 				continue

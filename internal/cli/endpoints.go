@@ -142,7 +142,7 @@ func (a *commands) endpoints(c *client.Client, gateway, only string) error {
 		list = []*provider.Provider{p}
 	}
 	var rows []json.RawMessage
-	t := &table{columns: []column{{title: "PROVIDER"}, {title: "URL"}, {title: "INSTEAD OF", flex: true}}}
+	t := &table{columns: []column{{title: "PROVIDER"}, {title: "URL"}, {title: "INSTEAD OF", flex: 12}}}
 	for _, p := range list {
 		base := p.Base
 		if p.Serve != nil {

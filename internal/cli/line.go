@@ -133,17 +133,17 @@ func lineColumns(wide, tail bool) []column {
 	columns := []column{
 		{title: "TIME", width: w(8)},
 		{title: "STATUS", width: w(14)},
-		{title: "MODEL", flex: true, width: w(24)},
+		{title: "MODEL", flex: 20, width: w(24)},
 		{title: "DUR", right: true, width: w(7)},
-		{title: "TTFT", right: true, width: w(7)},
+		{title: "TTFT", right: true, spare: !tail, width: w(7)},
 		{title: "TOK IN", right: true, width: w(6)},
 		{title: "OUT", right: true, width: w(6)},
-		{title: "COST", right: true, width: w(6)},
+		{title: "COST", right: true, spare: !tail, width: w(6)},
 	}
 	if !tail || wide {
 		columns = append(columns, column{title: "ID", width: w(36)})
 	}
-	return append(columns, column{title: "NOTE", flex: true})
+	return append(columns, column{title: "NOTE", flex: 12})
 }
 
 // cells are l's values for lineColumns.

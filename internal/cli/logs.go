@@ -129,7 +129,7 @@ func (a *commands) list(ctx context.Context, l *listFlags, given []string) error
 			return err
 		}
 		entries = append(entries, page.Entries...)
-		if q.Cursor = page.Next; page.Next == "" {
+		if q.Cursor = page.Next; page.Next == "" || page.Partial {
 			break
 		}
 	}
@@ -146,10 +146,10 @@ func (a *commands) apiFields() []string { return a.flags.fields }
 // moreEntries tells whether there is more than was shown.
 func (a *commands) moreEntries(shown int, page *client.Page) {
 	switch {
+	case page.Partial:
+		a.say("%s", a.sign("… the search took too long and was ended: there may be more; a shorter --range, or sluice logs export, finds it"))
 	case shown == 0:
 		a.say("no entry matches")
-	case page.Partial:
-		a.say("%s", a.sign("… the search took too long and was ended; a shorter --range finds more"))
 	case page.Next != "" && page.Total != nil:
 		about := a.sign("≈ ")
 		if page.Exact {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -26,7 +27,8 @@ type view struct {
 type column struct {
 	title string
 	right bool // numbers
-	flex  bool // may be cut when the terminal is too narrow; others never are
+	flex  int  // may be cut to this many characters when the terminal is too narrow; 0: never
+	spare bool // left out when the terminal is too narrow
 	width int  // at least; 0: as wide as its cells. Tails cannot know their cells ahead
 }
 
@@ -315,7 +317,7 @@ func (a *commands) layout(t *table) string {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].text))
 		}
 	}
-	a.narrow(t, widths)
+	widths = a.narrow(t, widths)
 	var b strings.Builder
 	if titled && !a.flags.noHeader {
 		var titles []cell
@@ -327,34 +329,45 @@ func (a *commands) layout(t *table) string {
 	for _, row := range t.rows {
 		a.layoutRow(&b, t, widths, row)
 	}
-	return b.String()
+	return a.sign(b.String())
 }
 
-// narrow takes from flexible columns what the terminal has no room for.
-func (a *commands) narrow(t *table, widths []int) {
+// narrow makes a table fit the terminal, as far as that can be: spare columns go first, the last of
+// them before the others, then flexible ones give way.
+func (a *commands) narrow(t *table, widths []int) []int {
 	if !a.OutTerminal || a.Width == 0 {
-		return
+		return widths
 	}
-	const least = 8
-	over := len(gap)*(len(widths)-1) - a.Width
-	for _, w := range widths {
-		over += w
+	over := func() int {
+		sum := len(gap)*(len(widths)-1) - a.Width
+		for _, w := range widths {
+			sum += w
+		}
+		return sum
 	}
-	for i := len(widths) - 1; i >= 0 && over > 0; i-- {
-		if t.columns[i].flex && widths[i] > least {
-			take := min(over, widths[i]-least)
-			widths[i] -= take
-			over -= take
+	for i := len(t.columns) - 1; i >= 0 && over() > 0; i-- {
+		if t.columns[i].spare {
+			t.columns = slices.Delete(slices.Clone(t.columns), i, i+1)
+			widths = slices.Delete(widths, i, i+1)
+			for r := range t.rows {
+				t.rows[r] = slices.Delete(t.rows[r], i, i+1)
+			}
 		}
 	}
+	for i := len(widths) - 1; i >= 0 && over() > 0; i-- {
+		if least := t.columns[i].flex; least > 0 && widths[i] > least {
+			widths[i] -= min(over(), widths[i]-least)
+		}
+	}
+	return widths
 }
 
 func (a *commands) layoutRow(b *strings.Builder, t *table, widths []int, row []cell) {
 	var line strings.Builder
 	for i, c := range row {
 		text := c.text
-		if t.columns[i].flex && a.OutTerminal {
-			text = a.sign(clip(text, widths[i]))
+		if t.columns[i].flex > 0 && a.OutTerminal {
+			text = clip(text, widths[i])
 		}
 		pad := strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(text), 0))
 		if i > 0 {
@@ -381,6 +394,6 @@ func pairs(rows ...[2]string) *table {
 // say writes a remark to stderr, unless the user wants none.
 func (a *commands) say(format string, args ...any) {
 	if !a.flags.quiet {
-		fmt.Fprintf(a.Stderr, "%s\n", printable(fmt.Sprintf(format, args...), true))
+		fmt.Fprintf(a.Stderr, "%s\n", a.sign(printable(fmt.Sprintf(format, args...), true)))
 	}
 }

@@ -97,10 +97,10 @@ func (a *commands) stats(cmd *cobra.Command, q client.StatsQuery) error {
 		return err
 	}
 	if s.Estimated > 0 {
-		a.say("%s requests have tokens that are estimated, or counted in part", a.count(s.Estimated))
+		a.say("%s with tokens that are estimated, or counted in part", plural(int(s.Estimated), "request"))
 	}
 	if s.Unpriced > 0 {
-		a.say("%s requests have no known price: cost lacks them", a.count(s.Unpriced))
+		a.say("%s without a known price: cost lacks them", plural(int(s.Unpriced), "request"))
 	}
 	if len(groups) == q.Limit {
 		a.say("the %d greatest groups are shown; more: --limit", q.Limit)
@@ -149,7 +149,7 @@ func total(s *client.Stats, metric, key string) *json.Number {
 func (a *commands) statTable(s *client.Stats, group string, groups []string) *table {
 	t := &table{}
 	if group != "" {
-		t.columns = append(t.columns, column{title: titleOf(group), flex: true})
+		t.columns = append(t.columns, column{title: titleOf(group), flex: 12})
 	}
 	for _, m := range statMetrics() {
 		t.columns = append(t.columns, column{title: m.title, right: true})
