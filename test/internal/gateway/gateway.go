@@ -42,6 +42,7 @@ type Gateway struct {
 	DataDir string
 
 	t      testing.TB
+	file   string
 	cmd    *exec.Cmd
 	output *output
 	end    *end
@@ -100,7 +101,7 @@ func (o *output) Write(p []byte) (int, error) {
 	defer o.mu.Unlock()
 	o.text.Write(p)
 	if !o.seen {
-		if m := regexp.MustCompile(`http://(127\.0\.0\.1:\d+)[/\s]`).FindSubmatch(o.text.Bytes()); m != nil {
+		if m := regexp.MustCompile(`https?://(127\.0\.0\.1:\d+)[/\s]`).FindSubmatch(o.text.Bytes()); m != nil {
 			o.seen = true
 			o.addr <- string(m[1])
 		}
@@ -121,18 +122,15 @@ func Start(t testing.TB, o Options) *Gateway {
 		o.DataDir = t.TempDir()
 	}
 	file := filepath.Join(t.TempDir(), "sluice.yaml")
-	text := fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %q\n%s", o.DataDir, o.Config)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	args := []string{Binary(t), "serve", "--config", file}
 	if o.FileLimit > 0 {
 		args = append([]string{"/bin/sh", "-c", fmt.Sprintf("ulimit -f %d; exec \"$@\"", o.FileLimit/512), "sh"}, args...)
 	}
 	g := &Gateway{
-		DataDir: o.DataDir, t: t, cmd: exec.Command(args[0], args[1:]...),
+		DataDir: o.DataDir, t: t, file: file, cmd: exec.Command(args[0], args[1:]...),
 		output: &output{addr: make(chan string, 1)}, end: &end{exited: make(chan struct{})},
 	}
+	g.Configure(o.Config)
 	g.cmd.Stdout, g.cmd.Stderr = g.output, g.output
 	g.cmd.Env = append(environment(), o.Env...)
 	if err := g.cmd.Start(); err != nil {
@@ -151,6 +149,15 @@ func Start(t testing.TB, o Options) *Gateway {
 		t.Fatalf("no address after %v\n%s", Patience, g.output)
 	}
 	return g
+}
+
+// Configure writes the configuration file anew.
+func (g *Gateway) Configure(config string) {
+	g.t.Helper()
+	text := fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %q\n%s", g.DataDir, config)
+	if err := os.WriteFile(g.file, []byte(text), 0o600); err != nil {
+		g.t.Fatal(err)
+	}
 }
 
 // environment is the tester's without what would configure the program.

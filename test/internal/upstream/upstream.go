@@ -4,6 +4,7 @@ package upstream
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -44,8 +45,19 @@ func (c *Conn) Gone() <-chan struct{} { return c.gone }
 
 // Reset makes closing the connection a reset instead of an orderly end.
 func (c *Conn) Reset() {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+	conn := c.Conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
+	}
+}
+
+// CutTLS ends the connection beneath TLS without the notice that TLS gives of its end.
+func (c *Conn) CutTLS() {
+	if secure, ok := c.Conn.(*tls.Conn); ok {
+		_ = secure.NetConn().Close()
 	}
 }
 
@@ -72,9 +84,18 @@ func (c *Conn) Chunk(text string) {
 // New starts an upstream that answers by script and ends with the test.
 func New(t testing.TB, script Script) *Server {
 	t.Helper()
+	return NewTLS(t, nil, script)
+}
+
+// NewTLS is New behind TLS; nil: without.
+func NewTLS(t testing.TB, config *tls.Config, script Script) *Server {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if config != nil {
+		l = tls.NewListener(l, config)
 	}
 	s := &Server{Addr: l.Addr().String(), listener: l, script: script, conns: map[*Conn]struct{}{}}
 	s.wg.Go(s.accept)
