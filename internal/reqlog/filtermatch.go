@@ -39,6 +39,27 @@ type Cond struct {
 
 	globs []glob
 	field field
+	term  Term
+}
+
+// String returns the condition in the filter language, Not left aside: conditions that are written
+// alike are alike.
+func (c *Cond) String() string {
+	t := c.term
+	t.Not = false
+	return Filter{[]Term{t}}.String()
+}
+
+// Literals returns the texts that MatchText accepts, in lower case, if they are few and known.
+func (c *Cond) Literals() ([]string, bool) {
+	texts := make([]string, len(c.globs))
+	for i, g := range c.globs {
+		if len(g.pieces) != 1 {
+			return nil, false
+		}
+		texts[i] = g.pieces[0]
+	}
+	return texts, len(texts) > 0
 }
 
 // Form is how a Cond is to be tested.
@@ -64,7 +85,7 @@ func (t Term) Compile(now time.Time) (Cond, error) {
 	if len(t.Values) == 0 {
 		return Cond{}, invalid(fmt.Sprintf("%s has no value", f.name), "write "+f.example)
 	}
-	c := Cond{Field: f.name, Key: t.Key, Not: t.Not, field: f}
+	c := Cond{Field: f.name, Key: t.Key, Not: t.Not, field: f, term: t}
 	var err error
 	switch f.kind {
 	case kindText:

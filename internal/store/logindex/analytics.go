@@ -59,21 +59,6 @@ func (c *copies) saveDay(ctx context.Context, d dayInfo) error {
 		int64(d.safe.Segment), d.safe.Block, d.safe.Record, d.rows, d.trimmed)
 }
 
-// valueKind is what kind of text a question's values are; false: they are plain numbers.
-func valueKind(question int32) (textKind, bool) {
-	switch question {
-	case questionProvider:
-		return textProvider, true
-	case questionModel:
-		return textModel, true
-	case questionCaller:
-		return textCaller, true
-	case questionGateway:
-		return textGateway, true
-	}
-	return textValue, question >= questionMeta
-}
-
 // storedCell is a row of a table of roll-ups.
 type storedCell struct {
 	grainKey
@@ -86,42 +71,41 @@ func (c *storedCell) scan(r *sql.Rows) error {
 	return r.Scan(&c.question, &c.scope, &c.grain, &c.at, &c.value, &c.cell)
 }
 
-// translate gives a cell the ids that its texts have in another file.
-func (c *storedCell) translate(ctx context.Context, from, to *texts, ids map[textKey]map[int32]int64) error {
-	swap := func(kind textKind, id *int32) error {
+// translate gives a cell the ids that its texts have in another file; ids keeps what is known of that.
+func (c *storedCell) translate(ctx context.Context, from, to *texts, ids map[int32]int32) error {
+	swap := func(id *int32) error {
 		if *id <= 0 {
 			return nil
 		}
-		known := ids[textKey{kind: kind}]
-		if known == nil {
-			known = map[int32]int64{}
-			ids[textKey{kind: kind}] = known
-		}
-		if _, ok := known[*id]; !ok {
-			text, err := from.text(ctx, int64(*id))
-			if err == nil {
-				known[*id], err = to.id(ctx, kind, text)
-			}
+		other, ok := ids[*id]
+		if !ok {
+			k, err := from.key(ctx, int64(*id))
 			if err != nil {
 				return err
 			}
+			known, err := to.id(ctx, k.kind, k.text)
+			if err != nil {
+				return err
+			}
+			other = int32(known)
+			ids[*id] = other
 		}
-		*id = int32(known[*id])
+		*id = other
 		return nil
 	}
-	if kind, named := valueKind(c.question); named {
-		if err := swap(kind, &c.value); err != nil {
+	if c.question != questionTotal && c.question != questionStatus && c.question != questionCache {
+		if err := swap(&c.value); err != nil {
 			return err
 		}
 	}
 	if c.question >= questionMeta {
 		key := c.question - questionMeta
-		if err := swap(textQuestion, &key); err != nil {
+		if err := swap(&key); err != nil {
 			return err
 		}
 		c.question = questionMeta + key
 	}
-	return swap(textScope, &c.scope)
+	return swap(&c.scope)
 }
 
 // restore fills the new file of a day with the roll-ups that are left of it, so that a day's file, where
@@ -137,7 +121,7 @@ func (c *copies) restore(ctx context.Context, p *part) error {
 	if err != nil {
 		return err
 	}
-	ids := map[textKey]map[int32]int64{}
+	ids := map[int32]int32{}
 	for i := range cells {
 		one := &cells[i]
 		if err := one.translate(ctx, &c.texts, &p.texts, ids); err != nil {
@@ -271,7 +255,7 @@ func (x *Index) seal(ctx context.Context, day int64) error {
 	}
 	return x.with(ctx, day, func(p *part) error {
 		before := p.stateNow(x)
-		from, ids := grainKey{}, map[textKey]map[int32]int64{}
+		from, ids := grainKey{}, map[int32]int32{}
 		for more := true; more; {
 			var err error
 			if from, more, err = x.copySome(ctx, p, from, ids); err != nil {
@@ -300,7 +284,7 @@ func (p *part) stateNow(x *Index) state {
 }
 
 // copySome copies the next cells after from.
-func (x *Index) copySome(ctx context.Context, p *part, from grainKey, ids map[textKey]map[int32]int64) (last grainKey, more bool, err error) {
+func (x *Index) copySome(ctx context.Context, p *part, from grainKey, ids map[int32]int32) (last grainKey, more bool, err error) {
 	x.write.Lock()
 	defer x.write.Unlock()
 	cells := make([]storedCell, 0, copyCells)

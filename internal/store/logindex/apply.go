@@ -101,6 +101,9 @@ func (x *Index) applyDay(ctx context.Context, day int64, records []*reqlog.Recor
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if d, ok := x.info(day); ok && !d.file && allBefore(records, d.applied) {
+		return nil // a removed day is not made anew for what it has had
+	}
 	if err := x.unseal(ctx, day); err != nil {
 		return err
 	}
@@ -128,9 +131,19 @@ func (x *Index) applyDay(ctx context.Context, day int64, records []*reqlog.Recor
 		return fmt.Errorf("apply to day %s: %w", dayName(day), err)
 	}
 	p.state = b.state
+	p.lastText.Store(p.texts.last)
 	p.keep(b.gather)
 	x.note(p, time.Now())
 	return nil
+}
+
+func allBefore(records []*reqlog.Record, pos reqlog.Pos) bool {
+	for _, r := range records {
+		if !r.Pos.Less(pos) {
+			return false
+		}
+	}
+	return true
 }
 
 // reload reads anew what a failed transaction may have changed in memory.

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
+	"strings"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -166,7 +169,7 @@ type encoder struct {
 }
 
 // rowValues is how many values a row of rows has.
-const rowValues = 21
+const rowValues = 23
 
 // row is one row in the making. The slices of its data lie in a buffer of the batch.
 type row struct {
@@ -238,7 +241,16 @@ func (r *row) values(args []any, e *sluice.LogEntry) []any {
 		known(int64(e.Status), e.Status != 0),
 		known(e.Timeline.End.Microseconds(), e.Timeline.End > 0),
 		known(e.Timeline.FirstToken.Microseconds(), e.Timeline.FirstToken > 0),
-		known(in, inKnown), known(out, outKnown), known(int64(e.Cost), e.Priced), int64(len(e.Attempts)))
+		known(in, inKnown), known(out, outKnown), known(int64(e.Cost), e.Priced), int64(len(e.Attempts)),
+		known(hashOf(e.EventID), e.EventID != ""), known(hashOf(e.TraceID), e.TraceID != ""))
+}
+
+// hashOf returns what stands in a column for a text that nearly every row has another of. Upper and
+// lower case are the same, as they are to filters.
+func hashOf(text string) int64 {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, strings.ToLower(text)) // never fails
+	return int64(h.Sum32())
 }
 
 // known returns n, or nil for a number that is not known.

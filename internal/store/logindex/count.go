@@ -11,7 +11,7 @@ import (
 // countKey is a day's count of rows that need not be made again while the day has not changed.
 type countKey struct {
 	day   int64
-	scope string
+	scope textKey
 	state state
 }
 
@@ -28,7 +28,7 @@ func (x *Index) count(ctx context.Context, q *reqlog.Query) (int64, error) {
 			continue
 		}
 		low, high := l.bounds(d.day)
-		k := countKey{d.day, scopeText(q.Account, q.Gateway), d.state}
+		k := countKey{d.day, scopeOf(q.Account, q.Gateway), d.state}
 		whole := low == 0 && high == dayMillis<<counterBits
 		if whole {
 			x.mu.Lock()
@@ -116,7 +116,7 @@ func (p *part) countPart(ctx context.Context, q *reqlog.Query, s span) (n int64,
 // sumRows sums up how many rows the query's scope has in a piece, also by hour of the day. p, if it is
 // not nil, adds what it has not written.
 func sumRows(ctx context.Context, f *file, p *part, q *reqlog.Query, one piece) (n int64, hours [24]int64, err error) {
-	scope, err := f.textID(ctx, textScope, scopeText(q.Account, q.Gateway))
+	scope, err := f.textID(ctx, scopeOf(q.Account, q.Gateway))
 	if err != nil || scope == 0 {
 		return 0, hours, err
 	}

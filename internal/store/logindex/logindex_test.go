@@ -1,6 +1,7 @@
 package logindex
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -9,7 +10,14 @@ import (
 	"github.com/sluicehq/sluice/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// A check here opens and closes databases many times; more are asked for with -rapid.checks.
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
+	}
+	flag.Parse()
+	goleak.VerifyTestMain(m)
+}
 
 // openTest opens an index in dir.
 func openTest(t testing.TB, dir string) *Index {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -55,7 +56,7 @@ func dayFromName(name string) (int64, bool) {
 type textKind int64
 
 const (
-	textScope    textKind = 1 + iota // account, separator, gateway; an empty gateway is the whole account
+	textScope    textKind = 1 + iota // account, separator, gateway
 	textProvider                     //
 	textModel                        // asked for, or served
 	textEndpoint
@@ -68,12 +69,21 @@ const (
 	textQuestion // a metadata key that has roll-ups
 	textValue    // a value of it
 	textGateway  // a gateway as a roll-up's value
+	textAccount  // an account, as the scope of all its gateways
 )
 
 // scopeSeparator stands in no account or gateway: both are path segments.
 const scopeSeparator = "\x1f"
 
 func scopeText(account, gateway string) string { return account + scopeSeparator + gateway }
+
+// scopeOf is the scope that an account's or a gateway's roll-ups have.
+func scopeOf(account, gateway string) textKey {
+	if gateway == "" {
+		return textKey{textAccount, account}
+	}
+	return textKey{textScope, scopeText(account, gateway)}
+}
 
 func splitScope(text string) (account, gateway string) {
 	account, gateway, _ = strings.Cut(text, scopeSeparator)
@@ -96,25 +106,42 @@ const spilled = -1
 type texts struct {
 	f     *file
 	known map[textKey]int64
+	whole bool // known has all texts of the file
 	last  int64
 	room  int64 // ids up to here are given to anything
 	bytes int   // of the texts in known
 }
 
-const maxKnownBytes = 8 << 20
+const maxKnownBytes = 16 << 20
 
+// load reads what the file has, if it is not too much to read at once.
 func (t *texts) load(ctx context.Context) error {
-	t.known = map[textKey]int64{}
+	t.known, t.bytes = map[textKey]int64{}, 0
 	_, err := t.f.one(ctx, "SELECT ifnull(max(id), 0) FROM texts", nil, &t.last)
-	return err
+	if err != nil || t.last > maxTexts/4 {
+		t.whole = false
+		return err
+	}
+	t.whole = true
+	return all(ctx, t.f.conn, func(r *sql.Rows) error {
+		var id int64
+		var k textKey
+		err := r.Scan(&id, &k.kind, &k.text)
+		t.remember(k, id)
+		return err
+	}, "SELECT id, kind, text FROM texts")
+}
+
+func (t *texts) remember(k textKey, id int64) {
+	if t.bytes += len(k.text) + 64; t.bytes > maxKnownBytes {
+		clear(t.known)
+		t.bytes, t.whole = len(k.text), false
+	}
+	t.known[k] = id
 }
 
 // forget drops what a failed transaction may have left behind.
-func (t *texts) forget(ctx context.Context) error {
-	clear(t.known)
-	t.bytes = 0
-	return t.load(ctx)
-}
+func (t *texts) forget(ctx context.Context) error { return t.load(ctx) }
 
 // id returns the id of a text: 0 for the empty one, spilled when there is no room.
 func (t *texts) id(ctx context.Context, kind textKind, text string) (int64, error) {
@@ -125,12 +152,16 @@ func (t *texts) id(ctx context.Context, kind textKind, text string) (int64, erro
 		return id, nil
 	}
 	var id int64
-	found, err := t.f.one(ctx, "SELECT id FROM texts WHERE kind = ? AND text = ?", []any{int64(kind), text}, &id)
-	if err != nil {
-		return 0, fmt.Errorf("look a text up: %w", err)
+	found := false
+	if !t.whole {
+		var err error
+		found, err = t.f.one(ctx, "SELECT id FROM texts WHERE kind = ? AND text = ?", []any{int64(kind), text}, &id)
+		if err != nil {
+			return 0, fmt.Errorf("look a text up: %w", err)
+		}
 	}
 	if !found {
-		if t.last >= t.room && kind != textScope && kind != textQuestion {
+		if t.last >= t.room && kind != textScope && kind != textAccount && kind != textQuestion {
 			return spilled, nil
 		}
 		id = t.last + 1
@@ -139,12 +170,17 @@ func (t *texts) id(ctx context.Context, kind textKind, text string) (int64, erro
 		}
 		t.last = id
 	}
-	if t.bytes += len(text) + 64; t.bytes > maxKnownBytes {
-		clear(t.known)
-		t.bytes = len(text)
-	}
-	t.known[textKey{kind, strings.Clone(text)}] = id
+	t.remember(textKey{kind, strings.Clone(text)}, id)
 	return id, nil
+}
+
+// key returns the text of an id with its kind.
+func (t *texts) key(ctx context.Context, id int64) (k textKey, err error) {
+	found, err := t.f.one(ctx, "SELECT kind, text FROM texts WHERE id = ?", []any{id}, &k.kind, &k.text)
+	if err == nil && !found {
+		err = fmt.Errorf("text %d is missing", id)
+	}
+	return k, err
 }
 
 // text returns the text of an id, of this transaction's too.
@@ -203,7 +239,9 @@ type part struct {
 	values map[setKey]*valueSet
 	state  state
 
-	names names
+	names    names
+	matches  matches
+	lastText atomic.Int64 // the last id of a text that is committed
 
 	// rollMu makes the stored roll-ups and pending one thing to readers.
 	rollMu  sync.RWMutex
@@ -250,6 +288,7 @@ func (p *part) load(ctx context.Context, seed func(p *part) error) error {
 			return err
 		}
 	}
+	p.lastText.Store(p.texts.last)
 	p.values = map[setKey]*valueSet{}
 	if err := p.loadOpen(ctx); err != nil {
 		return err

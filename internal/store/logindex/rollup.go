@@ -91,7 +91,7 @@ func (g *gather) scopesOf(ctx context.Context, e *sluice.LogEntry) (ids scopeIDs
 	if ids.gateway, err = t.id(ctx, textScope, scopeText(e.Account, e.Gateway)); err != nil {
 		return ids, err
 	}
-	if ids.account, err = t.id(ctx, textScope, scopeText(e.Account, "")); err != nil {
+	if ids.account, err = t.id(ctx, textAccount, e.Account); err != nil {
 		return ids, err
 	}
 	if ids.value, err = t.id(ctx, textGateway, e.Gateway); err != nil {

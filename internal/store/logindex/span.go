@@ -38,7 +38,7 @@ func (p *part) eachSpan(ctx context.Context, q *reqlog.Query, w *where, s span, 
 		_, err := fn(s)
 		return err
 	}
-	scope, err := p.textID(ctx, textScope, scopeText(q.Account, q.Gateway))
+	scope, err := p.textID(ctx, scopeOf(q.Account, q.Gateway))
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ type totaling struct {
 	x        *Index
 	question int32
 	key      string // of metadata
-	scope    string
+	scope    textKey
 	from, to int64 // unix minutes
 	every    int64
 	sums     map[sumKey]*cell
@@ -94,7 +94,7 @@ func (x *Index) Totals(ctx context.Context, q reqlog.TotalsQuery) ([]reqlog.Tota
 
 func (x *Index) newTotaling(q reqlog.TotalsQuery) (*totaling, error) {
 	invalid := func(field, msg string) error { return &sluice.Error{Kind: sluice.KindInvalid, Field: field, Msg: msg} }
-	t := &totaling{x: x, scope: scopeText(q.Account, q.Gateway), sums: map[sumKey]*cell{}}
+	t := &totaling{x: x, scope: scopeOf(q.Account, q.Gateway), sums: map[sumKey]*cell{}}
 	key, isMeta := strings.CutPrefix(string(q.Group), string(reqlog.GroupMeta("")))
 	question, ok := map[reqlog.Group]int32{
 		reqlog.GroupNone: questionTotal, reqlog.GroupProvider: questionProvider, reqlog.GroupModel: questionModel,
@@ -215,14 +215,14 @@ func (t *totaling) readCopies(ctx context.Context, one piece) error {
 
 // ids returns what the question and the scope are called in a file; false: it knows nothing of them.
 func (t *totaling) ids(ctx context.Context, f *file) (question, scope int32, ok bool, err error) {
-	s, err := f.textID(ctx, textScope, t.scope)
+	s, err := f.textID(ctx, t.scope)
 	if err != nil || s == 0 {
 		return 0, 0, false, err
 	}
 	if t.question != questionMeta {
 		return t.question, int32(s), true, nil
 	}
-	k, err := f.textID(ctx, textQuestion, t.key)
+	k, err := f.textID(ctx, textKey{textQuestion, t.key})
 	return questionMeta + int32(k), int32(s), k != 0, err
 }
 

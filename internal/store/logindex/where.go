@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -54,36 +56,19 @@ func (p *part) compile(ctx context.Context, q *reqlog.Query, conds []reqlog.Cond
 
 // compileScope finds the scopes of the account, of its gateway and of conditions on gateways.
 func (p *part) compileScope(ctx context.Context, q *reqlog.Query, conds []reqlog.Cond, w *where) error {
-	var mine []int64
-	others := false // whether the file has rows that are not asked for
-	err := p.eachText(ctx, textScope, func(id int64, text string) {
-		account, gateway := splitScope(text)
-		others = others || account != q.Account
-		if gateway == "" {
-			return // the whole account: no row's scope, unless rows have no gateway
-		}
-		if account != q.Account || q.Gateway != "" && gateway != q.Gateway {
-			return
-		}
-		e := sluice.LogEntry{Gateway: gateway}
-		for i := range conds {
-			if conds[i].Field == reqlog.FieldGateway && !conds[i].Match(&e) {
-				return
-			}
-		}
-		mine = append(mine, id)
-	})
+	scopes, err := p.match(ctx, textScope, "", func(string) bool { return true })
 	if err != nil {
 		return err
 	}
-	// Rows without a gateway have the account's own scope.
-	if q.Gateway == "" {
-		id, err := p.textID(ctx, textScope, scopeText(q.Account, ""))
+	var mine []int64
+	for _, id := range scopes {
+		text, err := p.resolve(ctx, id)
 		if err != nil {
 			return err
 		}
-		e := sluice.LogEntry{}
-		ok := id > 0
+		var e sluice.LogEntry
+		e.Account, e.Gateway = splitScope(text)
+		ok := e.Account == q.Account && (q.Gateway == "" || e.Gateway == q.Gateway)
 		for i := range conds {
 			ok = ok && (conds[i].Field != reqlog.FieldGateway || conds[i].Match(&e))
 		}
@@ -92,11 +77,7 @@ func (p *part) compileScope(ctx context.Context, q *reqlog.Query, conds []reqlog
 		}
 	}
 	w.none = len(mine) == 0
-	for i := range conds {
-		others = others || conds[i].Field == reqlog.FieldGateway
-	}
-	if others || q.Gateway != "" {
-		w.narrow = true
+	if w.narrow = len(mine) < len(scopes); w.narrow {
 		w.and = append(w.and, in("r.scope", mine))
 	}
 	return nil
@@ -119,26 +100,58 @@ func in(column string, ids []int64) string {
 	return b.String()
 }
 
-// eachText calls fn for every text of a kind.
-func (p *part) eachText(ctx context.Context, kind textKind, fn func(id int64, text string)) error {
+// matches remembers which texts of a file met a condition, so that the next page need only look at
+// texts that came since.
+type matches struct {
+	mu    sync.Mutex
+	known map[textKey]match
+	size  int // ids in known
+}
+
+type match struct {
+	upTo int64 // the last text that was looked at
+	ids  []int64
+}
+
+const maxMatches = 200_000
+
+// match returns the ids of the texts of a kind that fn accepts. key names fn among those of a kind. The
+// ids must not be changed.
+func (p *part) match(ctx context.Context, kind textKind, key string, fn func(string) bool) ([]int64, error) {
+	k, last := textKey{kind, key}, p.lastText.Load()
+	p.matches.mu.Lock()
+	m := p.matches.known[k]
+	p.matches.mu.Unlock()
+	if m.upTo == last {
+		return m.ids, nil
+	}
+	ids := slices.Clip(m.ids)
 	err := all(ctx, p.read, func(r *sql.Rows) error {
 		var id int64
 		var text string
 		err := r.Scan(&id, &text)
-		fn(id, text)
+		if fn(text) {
+			ids = append(ids, id)
+		}
 		return err
-	}, "SELECT id, text FROM texts WHERE kind = ?", int64(kind))
+	}, "SELECT id, text FROM texts WHERE id > ? AND id <= ? AND +kind = ?", m.upTo, last, int64(kind))
 	if err != nil {
-		return fmt.Errorf("texts of %s: %w", dayName(p.day), err)
+		return nil, fmt.Errorf("texts of %s: %w", dayName(p.day), err)
 	}
-	return nil
+	p.matches.mu.Lock()
+	defer p.matches.mu.Unlock()
+	if p.matches.size += len(ids) + 16; p.matches.size > maxMatches || p.matches.known == nil {
+		p.matches.known, p.matches.size = map[textKey]match{}, len(ids)
+	}
+	p.matches.known[k] = match{last, ids}
+	return ids, nil
 }
 
 // textID returns the id of a text, or 0.
-func (f *file) textID(ctx context.Context, kind textKind, text string) (int64, error) {
+func (f *file) textID(ctx context.Context, k textKey) (int64, error) {
 	var id int64
 	err := all(ctx, f.read, func(r *sql.Rows) error { return r.Scan(&id) },
-		"SELECT id FROM texts WHERE kind = ? AND text = ?", int64(kind), text)
+		"SELECT id FROM texts WHERE kind = ? AND text = ?", int64(k.kind), k.text)
 	return id, err
 }
 
@@ -182,6 +195,7 @@ func (p *part) compileText(ctx context.Context, c *reqlog.Cond, w *where) error 
 	}
 	column, ok := columnOf(c.Field)
 	if !ok {
+		w.hashes(c)
 		w.after = append(w.after, *c)
 		return nil
 	}
@@ -194,25 +208,15 @@ func (p *part) compileText(ctx context.Context, c *reqlog.Cond, w *where) error 
 
 // compileTexts adds the condition that a column has the id of a text that matches. question, if not 0,
 // is the roll-up whose values these texts are.
-func (p *part) compileTexts(ctx context.Context, c *reqlog.Cond, w *where, column string, kind textKind, question int32, match func(string) bool) error {
-	var ids []int64
-	if match("") {
-		ids = append(ids, 0)
-	}
-	last := int64(0)
-	err := p.eachText(ctx, kind, func(id int64, text string) {
-		last = max(last, id)
-		if match(text) {
-			ids = append(ids, id)
-		}
-	})
+func (p *part) compileTexts(ctx context.Context, c *reqlog.Cond, w *where, column string, kind textKind, question int32, fn func(string) bool) error {
+	ids, err := p.match(ctx, kind, c.String(), fn)
 	if err != nil {
 		return err
 	}
-	full, err := p.full(ctx)
-	if err != nil {
-		return err
+	if fn("") {
+		ids = append(slices.Clip(ids), 0)
 	}
+	full := p.lastText.Load() >= p.texts.room
 	if !full {
 		w.addIn(column, ids, c.Not)
 		w.none = w.none || len(ids) == 0 && !c.Not
@@ -227,11 +231,18 @@ func (p *part) compileTexts(ctx context.Context, c *reqlog.Cond, w *where, colum
 	return nil
 }
 
-// full reports whether the file may have rows that keep texts with their data.
-func (p *part) full(ctx context.Context) (bool, error) {
-	var last int64
-	err := all(ctx, p.read, func(r *sql.Rows) error { return r.Scan(&last) }, "SELECT ifnull(max(id), 0) FROM texts")
-	return last >= p.texts.room, err
+// hashes adds what a hash says of a text that must be equal; equal hashes do not say it all.
+func (w *where) hashes(c *reqlog.Cond) {
+	column := map[reqlog.Field]string{reqlog.FieldEventID: "r.event", reqlog.FieldTraceID: "r.trace"}[c.Field]
+	literals, ok := c.Literals()
+	if column == "" || !ok || c.Not || slices.Contains(literals, "") {
+		return
+	}
+	var list []int64
+	for _, text := range literals {
+		list = append(list, hashOf(text))
+	}
+	w.addIn(column, list, false)
 }
 
 func condIn(column string, ids []int64, not bool) string {

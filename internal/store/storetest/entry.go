@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 	"unsafe"
 
@@ -74,7 +73,7 @@ func fill(v reflect.Value, n *int) {
 }
 
 // Same reports where two entries differ; empty and missing lists are the same.
-func Same(t testing.TB, got, want sluice.LogEntry) {
+func Same(t rapid.TB, got, want sluice.LogEntry) {
 	t.Helper()
 	if !got.Start.Equal(want.Start) {
 		t.Errorf("Start = %v; want %v", got.Start, want.Start)

@@ -43,7 +43,9 @@ CREATE TABLE rows (
 	tokens_in INTEGER,
 	tokens_out INTEGER,
 	cost INTEGER, -- nano-USD
-	attempts INTEGER NOT NULL
+	attempts INTEGER NOT NULL,
+	event INTEGER, -- hash of the event id, of the trace id
+	trace INTEGER
 );
 
 CREATE TABLE more (
