@@ -93,8 +93,13 @@ func TestTextsThatReadTheSameAreReportedOnce(t *testing.T) {
 
 func TestMessage(t *testing.T) {
 	for _, c := range []struct{ raw, want string }{
-		{`"text"`, "text"}, {`null`, ""}, {`12`, "12"}, {`{ "a": [ 1 ] }`, `{"a":[1]}`}, {`{"a":`, ""},
-		{`"` + strings.Repeat("č", 600) + `"`, strings.Repeat("č", 512)}, {`"x` + strings.Repeat("č", 600) + `"`, "x" + strings.Repeat("č", 511)},
+		{`"text"`, "text"},
+		{`null`, ""},
+		{`12`, "12"},
+		{`{ "a": [ 1 ] }`, `{"a":[1]}`},
+		{`{"a":`, ""},
+		{`"` + strings.Repeat("č", 600) + `"`, strings.Repeat("č", 512)},
+		{`"x` + strings.Repeat("č", 600) + `"`, "x" + strings.Repeat("č", 511)},
 	} {
 		if got := answer.Message(jsonscan.Of([]byte(c.raw))); got != c.want {
 			t.Errorf("%.40s says %q, want %q", c.raw, got, c.want)

@@ -79,8 +79,12 @@ func (c *counts) usage() sluice.Usage {
 		class sluice.Class
 		count count
 	}{
-		{sluice.Output, c.output}, {sluice.CacheRead, c.cacheRead}, {sluice.CacheWrite5m, short},
-		{sluice.CacheWrite1h, long}, {sluice.Reasoning, c.thinking}, {sluice.WebSearches, c.searches},
+		{sluice.Output, c.output},
+		{sluice.CacheRead, c.cacheRead},
+		{sluice.CacheWrite5m, short},
+		{sluice.CacheWrite1h, long},
+		{sluice.Reasoning, c.thinking},
+		{sluice.WebSearches, c.searches},
 	} {
 		if c.count.known {
 			u.Set(c.class, c.count.n)

@@ -110,6 +110,9 @@ func TestMeterSeesDecodedBytes(t *testing.T) {
 			body := prose(size)
 			in := encode(coding, body)
 			for _, n := range []int{1, 7, 1000, len(in)} {
+				if size > 1000 && n == 1 {
+					continue // slow, and nothing new
+				}
 				if r, got := read(t, header(coding), in, n); !bytes.Equal(got, body) || !r.Usage.Known() {
 					t.Errorf("%s, %d bytes in pieces of %d: %d bytes, %+v", coding, size, n, len(got), r)
 				}
@@ -251,7 +254,7 @@ func TestBombsAreBounded(t *testing.T) {
 	for coding, open := range encoders() {
 		var b bytes.Buffer
 		w, zeros := open(&b), make([]byte, 1<<20)
-		for range 24 {
+		for range 20 {
 			if _, err := w.Write(zeros); err != nil {
 				t.Fatal(err)
 			}
@@ -272,10 +275,11 @@ func TestLargeAnswersAreNotKept(t *testing.T) {
 	noise := make([]byte, inflate.MaxKept+1)
 	r := rand.NewChaCha8([32]byte{})
 	r.Read(noise)
-	for _, coding := range []string{"br", "zstd"} {
-		if r, got := read(t, coding, encode(coding, noise), 1<<16); got != nil || r.Usage.Known() {
-			t.Errorf("%s: %d bytes, %+v", coding, len(got), r)
-		}
+	if r, got := read(t, "zstd", encode("zstd", noise), 1<<16); got != nil || r.Usage.Known() {
+		t.Errorf("%d bytes, %+v", len(got), r)
+	}
+	if r, got := read(t, "zstd", encode("zstd", noise[:inflate.MaxKept-1000]), 1<<16); got == nil || !r.Usage.Known() {
+		t.Errorf("just below the bound: %d bytes, %+v", len(got), r)
 	}
 }
 

@@ -77,8 +77,11 @@ func TestPicker(t *testing.T) {
 		{"containers are some", `{"choices":[{"delta":{"a":[ 1],"b":{"x":1},"c":[[]]}}]}`, []string{
 			`choices=/6`, `choices.[].delta.*=/6`, `choices.[].delta.*=/5`, `choices.[].delta.*=/6`,
 		}, jsonpick.Done},
-		{"a named member is not any", `{"choices":[{"delta":{"audio":{"id":"i"},"role":"x"}}]}`,
-			[]string{`choices=/6`, `choices.[].delta.audio.id="i"/1`}, jsonpick.Done},
+		{
+			"a named member is not any", `{"choices":[{"delta":{"audio":{"id":"i"},"role":"x"}}]}`,
+			[]string{`choices=/6`, `choices.[].delta.audio.id="i"/1`},
+			jsonpick.Done,
+		},
 		{"nested arrays", `{"x":[[{"y":[0]}],[],3,{"y":1}]}`, []string{`x.[].[].y=/6`}, jsonpick.Done},
 		{"escaped keys", `{"\u006dodel":"m","mod\u0065":1}`, []string{`model="m"/1`}, jsonpick.Done},
 		{"keys in values", `{"z":{"model":1},"y":["model",{"usage":2}],"w":"\"model\":1"}`, nil, jsonpick.Done},

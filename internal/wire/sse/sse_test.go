@@ -129,8 +129,10 @@ func TestSplitter(t *testing.T) {
 		{"half a mark spoils its line", "\xef\xbbdata: x\ndata: y\n\n", []event{{"", "y"}}},
 		{"a second mark is not skipped", "\ufeff\ufeffdata: x\ndata: y\n\n", []event{{"", "y"}}},
 		{"long names are no fields", "database: x\ndat: x\nevents: x\ndata : x\n\n", nil},
-		{"names are cut", "event: " + strings.Repeat("n", 1000) + "\ndata: x\n\n",
-			[]event{{strings.Repeat("n", sse.MaxName), "x"}}},
+		{
+			"names are cut", "event: " + strings.Repeat("n", 1000) + "\ndata: x\n\n",
+			[]event{{strings.Repeat("n", sse.MaxName), "x"}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for n := 1; n <= len(c.in)+1; n++ {

@@ -14,20 +14,26 @@ import (
 
 // Read feeds body to m in pieces of n bytes and returns its reading.
 func Read(m wire.Meter, body []byte, n int) wire.Reading {
+	w := writer{m: m}
 	for len(body) > 0 {
 		piece := body[:min(n, len(body))]
-		write(m, piece)
+		w.write(piece)
 		body = body[len(piece):]
 	}
 	return m.Close()
 }
 
-// write hands over a copy that is overwritten afterwards, because a Meter must not keep it.
-func write(m wire.Meter, p []byte) {
-	mine := append([]byte(nil), p...)
-	m.Write(mine)
-	for i := range mine {
-		mine[i] = '!'
+// writer hands a meter copies that are overwritten afterwards, because a Meter must not keep them.
+type writer struct {
+	m    wire.Meter
+	copy []byte
+}
+
+func (w *writer) write(p []byte) {
+	w.copy = append(w.copy[:0], p...)
+	w.m.Write(w.copy)
+	for i := range w.copy {
+		w.copy[i] = '!'
 	}
 }
 
@@ -45,11 +51,13 @@ func Cuts(t *testing.T, open func() wire.Meter, body []byte) wire.Reading {
 		r := rand.New(rand.NewPCG(uint64(len(body)), 0))
 		cut = func(int) int { return r.IntN(len(body)) }
 	}
+	w := writer{copy: make([]byte, 0, len(body))}
 	for i := range cuts {
 		at, m := cut(i), open()
-		write(m, body[:at])
+		w.m = m
+		w.write(body[:at])
 		seen := m.Seen()
-		write(m, body[at:])
+		w.write(body[at:])
 		got := m.Close()
 		if got != want {
 			t.Fatalf("cut at %d: %+v, whole: %+v", at, got, want)
@@ -70,9 +78,10 @@ type Example struct {
 	Kind     string
 	Status   int
 	Expect   struct {
-		Usage *map[string]int64
-		Error json.RawMessage
-		Text  *string
+		Usage  *map[string]int64
+		Error  json.RawMessage
+		Text   string
+		Finish *string `json:"finish_reason"`
 	}
 	Body []byte `json:"-"`
 }
@@ -103,6 +112,35 @@ func Examples(t testing.TB, dir string, providers ...string) []Example {
 		t.Fatalf("no examples of %q", providers)
 	}
 	return chosen
+}
+
+// Expected reads the examples of the given providers with meters made by open, which takes an endpoint,
+// and compares with what the examples expect.
+func Expected(t *testing.T, open func(endpoint string) func(stream bool) wire.Meter, dir string, providers ...string) {
+	t.Helper()
+	for _, e := range Examples(t, dir, providers...) {
+		t.Run(e.File, func(t *testing.T) {
+			r := Cuts(t, func() wire.Meter { return open(e.Endpoint)(true) }, e.Body)
+			if other := Read(open(e.Endpoint)(false), e.Body, 100); other != r {
+				t.Errorf("it depends on what was asked for: %+v, %+v", r, other)
+			}
+			if e.Expect.Usage != nil {
+				Usage(t, r.Usage, *e.Expect.Usage)
+			} else if r.Usage != (sluice.Usage{}) {
+				t.Errorf("usage %+v where there is none", r.Usage)
+			}
+			failed := e.Kind == "error" || e.Expect.Error != nil
+			if failed != (r.Seen&wire.SeenError != 0) || failed != (r.Error != "") {
+				t.Errorf("error %q, want one: %t", r.Error, failed)
+			}
+			if e.Expect.Text != "" && r.Seen&wire.SeenContent == 0 {
+				t.Error("no content seen")
+			}
+			if e.Expect.Finish != nil && (r.Finish == "" || r.Seen&wire.SeenEnd == 0) {
+				t.Errorf("finish %q, seen %b; want %q and an end", r.Finish, r.Seen, *e.Expect.Finish)
+			}
+		})
+	}
 }
 
 // Usage compares a reading with the usage that an example expects. There, counts that the wire does not
