@@ -38,27 +38,7 @@ func open(endpoint string) func(bool) wire.Meter {
 func TestRecordings(t *testing.T) { wiretest.Recordings(t, *update, open) }
 
 func TestExamples(t *testing.T) {
-	for _, e := range wiretest.Examples(t, examples,
-		"openai", "azure-openai", "groq", "deepseek", "openrouter", "cerebras", "mistral") {
-		if e.Kind == "request" {
-			continue
-		}
-		t.Run(e.File, func(t *testing.T) {
-			for _, stream := range []bool{true, false} {
-				r := wiretest.Cuts(t, func() wire.Meter { return open(e.Endpoint)(stream) }, e.Body)
-				if e.Expect.Usage != nil {
-					wiretest.Usage(t, r.Usage, *e.Expect.Usage)
-				} else if r.Usage != (sluice.Usage{}) {
-					t.Errorf("usage %+v where there is none", r.Usage)
-				}
-				failed := e.Kind == "error" || e.Expect.Error != nil
-				if failed != (r.Seen&wire.SeenError != 0) || failed != (r.Error != "") {
-					t.Errorf("error %q, want one: %t", r.Error, failed)
-				}
-				t.Logf("%q %q %q %b", r.Model, r.Finish, r.Error, r.Seen)
-			}
-		})
-	}
+	wiretest.Expected(t, open, examples, "openai", "azure-openai", "groq", "deepseek", "openrouter", "cerebras", "mistral")
 }
 
 // FuzzMeters feeds anything to every meter, whole and in pieces.

@@ -42,8 +42,11 @@ func usageOf(v jsonscan.Value) sluice.Usage {
 	return u
 }
 
+// set takes a count that may stand in several places. Servers that know both names of a count write 0
+// under the one that they do not use, so the largest holds.
 func set(u *sluice.Usage, c sluice.Class, v jsonscan.Value) {
-	if n, ok := v.Count(); ok {
+	n, ok := v.Count()
+	if old, known := u.Get(c); ok && (!known || n > old) {
 		u.Set(c, n)
 	}
 }
@@ -63,7 +66,9 @@ func inputDetails(u *sluice.Usage, v jsonscan.Value) {
 	if out[4].Kind == jsonscan.Object {
 		var split [2]jsonscan.Value
 		jsonscan.Top(out[4].Raw, []string{"ttl_30m_tokens", "ttl_12h_tokens"}, split[:])
-		set(u, sluice.CacheWrite5m, split[0])
+		if n, ok := split[0].Count(); ok {
+			u.Set(sluice.CacheWrite5m, n) // in place of the sum of both
+		}
 		set(u, sluice.CacheWrite1h, split[1])
 	}
 }
