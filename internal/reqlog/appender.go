@@ -207,13 +207,20 @@ func (a *appender) ready(batch []*block) error {
 	return a.open(first)
 }
 
-// full reports whether the segment is to be closed. Where the whole log is bounded a segment is small
-// enough that dropping one does not drop most of it.
-func (a *appender) full() bool {
-	rows, bodies := int64(maxRowsBytes), int64(maxBodiesBytes)
+// limits are the sizes at which a segment is closed. Where the whole log is bounded they are small
+// enough that dropping one segment does not drop most of it.
+func (a *appender) limits() (rows, bodies int64) {
+	rows, bodies = maxRowsBytes, maxBodiesBytes
 	if whole := a.wholeSize.Load(); whole > 0 {
-		rows, bodies = min(rows, max(whole/16, minSegment)), min(bodies, max(whole/16, minSegment))
+		most := max(whole/16, minSegment)
+		rows, bodies = min(rows, most), min(bodies, most)
 	}
+	return rows, bodies
+}
+
+// full reports whether the segment is to be closed.
+func (a *appender) full() bool {
+	rows, bodies := a.limits()
 	return a.rows.end >= rows || a.bodies.end >= bodies || time.Since(a.seg.created) >= maxSegmentAge
 }
 
@@ -263,8 +270,9 @@ func (a *appender) create(h fileHeader) error {
 		_ = os.Remove(bodiesPath)
 		return err
 	}
-	a.rows = output{file: rows, most: mostRowsRoom, buf: a.rows.buf}
-	a.bodies = output{file: bodies, most: mostBodyRoom, buf: a.bodies.buf}
+	mostRows, mostBodies := a.limits()
+	a.rows = output{file: rows, most: min(mostRowsRoom, mostRows), buf: a.rows.buf}
+	a.bodies = output{file: bodies, most: min(mostBodyRoom, mostBodies), buf: a.bodies.buf}
 	h.magic = magicBodies
 	a.bodies.buf = appendFileHeader(a.bodies.buf[:0], h)
 	h.magic = magicRows

@@ -44,7 +44,7 @@ type bodyReader struct {
 	left  []byte
 
 	f             *os.File
-	segment       uint64
+	segment       *segment
 	generation    int
 	block         uint32
 	stored, bytes []byte // of block
@@ -80,7 +80,7 @@ func (b *bodyReader) advance() error {
 		return err
 	}
 	p := b.parts[0]
-	if b.bytes == nil || b.segment != p.Segment || b.block != p.Block {
+	if b.bytes == nil || b.segment.number != p.Segment || b.block != p.Block {
 		if err := b.load(p); err != nil {
 			return err
 		}
@@ -94,21 +94,15 @@ func (b *bodyReader) advance() error {
 }
 
 // load reads the block that p lies in.
-func (b *bodyReader) load(p Part) error {
-	s := b.log.catalog.get(p.Segment)
-	if s == nil || b.log.catalog.view(s).bodiesGone {
-		return errNoBlock
-	}
-	generation := b.log.catalog.view(s).generation
-	if b.f == nil || b.segment != p.Segment || b.generation != generation {
+func (b *bodyReader) load(p Part) (err error) {
+	if b.f == nil || b.segment.number != p.Segment {
 		_ = b.Close()
-		f, err := os.Open(segmentPath(b.log.o.Dir, p.Segment, bodiesSuffix))
-		if err != nil {
+		if b.f, b.segment, b.generation, err = b.log.catalog.openBodies(p.Segment); err != nil {
+			b.f, b.bytes = nil, nil
 			return err
 		}
-		b.f, b.segment, b.generation = f, p.Segment, generation
 	}
-	h, off, err := b.log.bodies.find(b.f, s, generation, p.Block)
+	h, off, err := b.log.bodies.find(b.f, b.segment, b.generation, p.Block)
 	if err != nil {
 		return err
 	}
@@ -125,9 +119,8 @@ const maxBodyIndexes = 8
 
 // bodyIndexes remembers where blocks of bodies files begin. It is safe for concurrent use.
 type bodyIndexes struct {
-	catalog *catalog
-	mu      sync.Mutex
-	list    []*bodyIndex // the last used at the end
+	mu   sync.Mutex
+	list []*bodyIndex // the last used at the end
 }
 
 // bodyIndex is of one segment, as far as it was looked through.
@@ -138,8 +131,6 @@ type bodyIndex struct {
 	offsets    []int64
 	end        int64
 }
-
-func newBodyIndexes(c *catalog) *bodyIndexes { return &bodyIndexes{catalog: c} }
 
 // find returns a block's header and where it begins in f, the bodies file of s.
 func (x *bodyIndexes) find(f *os.File, s *segment, generation int, block uint32) (blockHeader, int64, error) {
@@ -168,7 +159,7 @@ func (x *bodyIndexes) index(segment uint64, generation int) *bodyIndex {
 	for i, n := range x.list {
 		if n.segment == segment {
 			x.list = append(slices.Delete(x.list, i, i+1), n)
-			if n.generation != generation {
+			if n.generation != generation { // of a file that was replaced, or is being read to its end
 				*n = bodyIndex{segment: segment, generation: generation, end: fileHeaderSize}
 			}
 			return n

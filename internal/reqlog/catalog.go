@@ -217,6 +217,37 @@ type segmentView struct {
 	bytes      int64
 }
 
+// replace puts the temporary file beside path in its place.
+func (c *catalog) replace(s *segment, kind blockKind, path string, size int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := os.Rename(path+tempSuffix, path); err != nil {
+		return err
+	}
+	s.generation++
+	s.disk[kind] = size
+	// Its bytes tell the end, as they do for who still reads the former file.
+	if kind == kindRows {
+		s.rowsEnd.Store(unknownEnd)
+	} else {
+		s.bodiesEnd.Store(unknownEnd)
+	}
+	return nil
+}
+
+// openBodies opens the bodies file of segment n. The generation tells a replaced file from the one
+// before it.
+func (c *catalog) openBodies(n uint64) (*os.File, *segment, int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := c.index(n)
+	if i == len(c.list) || c.list[i].number != n || c.list[i].bodiesGone {
+		return nil, nil, 0, errNoBlock
+	}
+	f, err := os.Open(segmentPath(c.dir, n, bodiesSuffix))
+	return f, c.list[i], c.list[i].generation, err
+}
+
 // drop removes s and its files, the rows file last, so that what is half removed is found again.
 func (c *catalog) drop(s *segment) error {
 	if err := c.dropBodies(s); err != nil {

@@ -67,7 +67,7 @@ type Log struct {
 	ring    *ring
 	buffers buffers
 	unpack  *unpacker
-	bodies  *bodyIndexes
+	bodies  bodyIndexes
 
 	running  running
 	progress progress
@@ -135,7 +135,6 @@ func open(ctx context.Context, o Options, store Store, fs files) (*Log, error) {
 	// A segment has far fewer than 2^32 body blocks, so these numbers were never used before.
 	l.ring = newRing(o.QueueBytes, next<<32)
 	l.buffers.budget = o.Budget
-	l.bodies = newBodyIndexes(list)
 	l.progress.head, l.progress.indexed = l.oldEnd, resume
 	l.append.init(l, next)
 	l.syncer.init(l)
