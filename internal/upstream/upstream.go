@@ -20,12 +20,15 @@ type Doer interface {
 	Do(ctx context.Context, req *Request) (*Response, error)
 }
 
-// Request is what to send. Nothing in it is changed or kept after the answer's body is closed.
+// Request is what to send. Nothing in it is changed or kept after the answer's body is closed, but for
+// a Read of BodyReader that is under way then: it may return later, and no other follows it.
 type Request struct {
 	Method string
 	Scheme string // "http" or "https"
 	Host   string // host or host:port; dialled, and sent as Host unless HostHeader is set
 	Target string // path and query exactly as they go on the request line, beginning with "/"
+	// Header is sent in order, without Host, the framing (Content-Length, Transfer-Encoding), which are
+	// written anew, and hop-by-hop fields. Nothing is added to it.
 	Header sluice.Header
 	// HostHeader replaces Host in the Host field when it is not empty.
 	HostHeader string
