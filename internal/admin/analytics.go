@@ -33,7 +33,7 @@ type Analytics struct {
 	T               []string `json:"t" doc:"start of each interval"`
 	Series          []Series `json:"series"`
 	Basis           string   `json:"basis" enum:"requests"`
-	CompleteUntil   string   `json:"complete_until" format:"date-time" doc:"no request will be added before this time"`
+	CompleteUntil   *string  `json:"complete_until" doc:"no request will be added before this time; null: not known"`
 	Unpriced        int64    `json:"unpriced" doc:"requests with usage and no known cost: cost lacks them"`
 	Estimated       int64    `json:"estimated" doc:"requests whose tokens are estimated or partial"`
 }
@@ -272,7 +272,7 @@ func (s *server) getAnalytics(ctx context.Context, in *AnalyticsInput) (*output[
 		return nil, fmt.Errorf("ask until when the log is complete: %w", err)
 	}
 	v := columns(q, picked, whole, parts, in.Limit)
-	v.CompleteUntil = stamp(until)
+	v.CompleteUntil = knownStamp(until)
 	return answer(v), nil
 }
 

@@ -145,6 +145,7 @@ func (t *tail) start(last string) {
 
 // serve writes the stream until the client leaves, the server stops or the log fails.
 func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
+	begin := t.from // from here on it is follow's
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var following sync.WaitGroup
@@ -160,9 +161,9 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 	h.Set("X-Accel-Buffering", "no") // proxies must not gather events
 	out := &eventWriter{w: w, rc: http.NewResponseController(w)}
 	if t.resync {
-		out.event("resync", t.from, []byte(`{"reason":"the position is not in the log"}`))
+		out.event("resync", begin, []byte(`{"reason":"the position is not in the log"}`))
 	} else {
-		out.tick(t.from)
+		out.tick(begin)
 	}
 	ticks := time.NewTicker(tickEvery)
 	defer ticks.Stop()
@@ -195,7 +196,7 @@ func (t *tail) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		gone := false
 		for rec, err := range t.log.Follow(ctx, t.from) {
-			if isGone(err) {
+			if errors.Is(err, reqlog.ErrGone) {
 				gone = true
 				break
 			}
@@ -418,6 +419,3 @@ func parsePos(s string) (p reqlog.Pos, ok bool) {
 	}
 	return reqlog.Pos{Segment: segment, Block: uint32(block), Record: uint32(record)}, true
 }
-
-// isGone reports whether err says that a position is no longer in the log.
-func isGone(err error) bool { return sluice.KindOf(err) == sluice.KindNotFound }

@@ -199,7 +199,7 @@ func (l *fakeLog) Follow(ctx context.Context, from reqlog.Pos) iter.Seq2[reqlog.
 		}
 		gone := i < l.oldest
 		l.mu.Unlock()
-		if gone && !yield(reqlog.Record{}, &sluice.Error{Kind: sluice.KindNotFound, Msg: "gone"}) {
+		if gone && !yield(reqlog.Record{}, reqlog.ErrGone) {
 			return
 		}
 		for {
@@ -257,12 +257,13 @@ const token = "test-token-0123456789"
 
 // bench is the API over a fakeLog, served for real.
 type bench struct {
-	t      *testing.T
-	log    *fakeLog
-	ids    sluice.IDs
-	deps   Deps
-	server *httptest.Server
-	client *http.Client // takes bodies as they come
+	t       *testing.T
+	log     *fakeLog
+	ids     sluice.IDs
+	deps    Deps
+	handler http.Handler
+	server  *httptest.Server
+	client  *http.Client // takes bodies as they come
 }
 
 func newBench(t *testing.T, change ...func(*Deps)) *bench {
@@ -287,7 +288,8 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	for _, c := range change {
 		c(&b.deps)
 	}
-	b.server = httptest.NewServer(New(b.deps))
+	b.handler = New(b.deps)
+	b.server = httptest.NewServer(b.handler)
 	t.Cleanup(b.server.Close)
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -327,19 +329,17 @@ type reply struct {
 	Messages   []string        `json:"messages"`
 }
 
-// call gets path and reads the envelope, whose parts must all be there.
+// call gets path, without a connection, and reads the envelope, whose parts must all be there.
 func (b *bench) call(path string) reply {
 	b.t.Helper()
-	resp := b.get(path)
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	v := reply{status: resp.StatusCode}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, mustRequest(b.t, http.MethodGet, b.server.URL+path))
+	body := w.Body.Bytes()
+	v := reply{status: w.Code}
 	if err := json.Unmarshal(body, &v); err != nil {
 		b.t.Fatalf("%s: %v in %s", path, err, body)
 	}
-	if ct := resp.Header.Get("Content-Type"); ct != "application/json" {
+	if ct := w.Header().Get("Content-Type"); ct != "application/json" {
 		b.t.Errorf("%s: content type %q", path, ct)
 	}
 	if v.Result == nil || v.Errors == nil || v.Messages == nil || v.Success != (v.status == http.StatusOK) || v.Success != (len(v.Errors) == 0) {

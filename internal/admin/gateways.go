@@ -170,3 +170,11 @@ func pages(total int64, size int) int64 { return (total + int64(size) - 1) / int
 
 // stamp formats a time as the API does: UTC, to the millisecond.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+// knownStamp is stamp, and null for a time that is not known.
+func knownStamp(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return optional(stamp(t))
+}

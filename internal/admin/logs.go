@@ -161,7 +161,7 @@ func (s *server) listLogs(ctx context.Context, in *ListLogsInput) (*output[ListE
 	rows := s.rows(p.rows, q)
 	info := LogsInfo{
 		Page: in.Page, PerPage: in.PerPage, Count: len(rows), TotalExact: p.exact, Partial: p.partial,
-		Next: optional(p.next), Prev: optional(p.prev), CompleteUntil: optional(stamp(until)),
+		Next: optional(p.next), Prev: optional(p.prev), CompleteUntil: knownStamp(until),
 	}
 	if p.total >= 0 {
 		n := pages(p.total, in.PerPage)

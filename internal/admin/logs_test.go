@@ -271,7 +271,7 @@ func TestCursorsGoBothWays(t *testing.T) {
 		if direction == "desc" {
 			slices.Reverse(all)
 		}
-		path := logsPath + fmt.Sprintf("?order_by_direction=%s&per_page=%d", direction, rapid.IntRange(1, 7).Draw(rt, "size"))
+		path := logsPath + fmt.Sprintf("?fields=id&order_by_direction=%s&per_page=%d", direction, rapid.IntRange(1, 7).Draw(rt, "size"))
 		var there []string
 		last := walk(b, path, "", "next", func(page []string) { there = append(there, page...) })
 		if !slices.Equal(there, all) {

@@ -106,7 +106,7 @@ func (s *server) getStatus(ctx context.Context, in *AccountPath) (*output[Envelo
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
 	if until, err := s.Log.CompleteUntil(ctx); err == nil {
-		v.Log.CompleteUntil = optional(stamp(until))
+		v.Log.CompleteUntil = knownStamp(until)
 	}
 	byGateway := s.traffic(ctx, a.ID, now, &v)
 	for i := range a.Gateways {
