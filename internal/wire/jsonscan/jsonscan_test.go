@@ -214,7 +214,7 @@ func chat(n int) string {
 	var b strings.Builder
 	for b.Len() < n {
 		fmt.Fprintf(&b, "%x", r.Uint64()>>(r.IntN(12)*4))
-		switch r.IntN(12) {
+		switch r.IntN(40) { // a line is 40 words long, and a quotation as rare
 		case 0:
 			b.WriteString("\n")
 		case 1:
