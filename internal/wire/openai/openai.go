@@ -27,3 +27,11 @@ func Audio(stream bool) wire.Meter { return newMeter(&media, stream) }
 
 // Moderations makes the meter of POST /moderations, which reports no usage.
 func Moderations(stream bool) wire.Meter { return newMeter(&media, stream) }
+
+// ErrorText returns what the body of an error answer says, at most 1 KB, and "" when that is none of
+// the forms that providers of any dialect use. It is for answers that no meter has read.
+func ErrorText(body []byte) string {
+	m := newMeter(&media, false)
+	m.Write(body)
+	return m.Close().Error
+}

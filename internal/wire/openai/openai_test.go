@@ -41,6 +41,45 @@ func TestExamples(t *testing.T) {
 	wiretest.Expected(t, open, examples, "openai", "azure-openai", "groq", "deepseek", "openrouter", "cerebras", "mistral")
 }
 
+func TestLargeAnswersAreNotKept(t *testing.T) {
+	for _, c := range []struct {
+		open             func(bool) wire.Meter
+		head, piece, end string
+	}{
+		{openai.Images, `{"data":[{"b64_json":"`, strings.Repeat("QUJD", 16<<10), `"}],"usage":{"input_tokens":5,"output_tokens":7}}`},
+		{openai.Embeddings, `{"data":[{"embedding":[`, strings.Repeat("-0.0123,", 8<<10), `0]}],"usage":{"prompt_tokens":5,"completion_tokens":7}}`},
+		{
+			openai.Responses, "data: " + `{"type":"response.completed","response":{"output":[{"result":"`, strings.Repeat("QUJD", 16<<10),
+			`"}],"usage":{"input_tokens":5,"output_tokens":7}}}` + "\n\n",
+		},
+	} {
+		m, piece := c.open(false), []byte(c.piece)
+		m.Write([]byte(c.head))
+		m.Write(piece)
+		if n := testing.AllocsPerRun(500, func() { m.Write(piece) }); n != 0 {
+			t.Errorf("%.30s: %v allocations for each piece", c.head, n)
+		}
+		m.Write([]byte(c.end))
+		r := m.Close()
+		in, _ := r.Usage.Get(sluice.Input)
+		out, _ := r.Usage.Get(sluice.Output)
+		if in != 5 || out != 7 || r.Seen != wire.SeenEvent|wire.SeenContent|wire.SeenUsage|wire.SeenEnd {
+			t.Errorf("%.30s: %+v", c.head, r)
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":{"message":"No such file"}}`: "No such file", `{"detail":"Not Found"}`: "Not Found",
+		`{"type":"error","error":{"type":"api_error","message":"Internal"}}`: "Internal", `{"id":"file-1"}`: "", `<html>`: "", ``: "",
+	} {
+		if got := openai.ErrorText([]byte(body)); got != want {
+			t.Errorf("%s says %q, want %q", body, got, want)
+		}
+	}
+}
+
 // FuzzMeters feeds anything to every meter, whole and in pieces.
 func FuzzMeters(f *testing.F) {
 	for i, in := range wiretest.Seeds(f, examples, "openai", "azure-openai", "groq", "openrouter") {
