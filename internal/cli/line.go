@@ -89,7 +89,7 @@ func note(attempts int, ending, kind, msg string) string {
 	if attempts > 1 {
 		parts = append(parts, strconv.Itoa(attempts)+" attempts")
 	}
-	if ending != "complete" && ending != "" && ending != "in_flight" {
+	if ending != "complete" && ending != "" && ending != "in_flight" && (ending != "refused" || msg == "") {
 		parts = append(parts, strings.ReplaceAll(ending, "_", " "))
 	}
 	switch {
@@ -114,6 +114,8 @@ func (l *line) word() (sign, word string, c color) {
 		return "⊘", "cancelled", yellow
 	case l.status == 429:
 		return "⚠", "limited", yellow
+	case l.ending == "refused" && l.status < 500:
+		return "⚠", "refused", yellow
 	case l.status >= 400 && l.status < 500 && l.ending != "unreachable" && l.ending != "timeout":
 		return "⚠", "client", yellow
 	case l.ending == "refused" || l.ending == "panic" || l.ending == "shutdown" || l.ending == "crashed":
@@ -123,16 +125,20 @@ func (l *line) word() (sign, word string, c color) {
 }
 
 // lineColumns are the columns of requests. width is for tails, which print before they know.
-func lineColumns(wide, tail bool) []column {
+func (a *commands) lineColumns(wide, tail bool) []column {
 	w := func(n int) int {
 		if tail {
 			return n
 		}
 		return 0
 	}
+	clock, status := len("15:04:05"), len("x 499 cancelled")
+	if !a.human() {
+		clock, status = len("2006-01-02T15:04:05.000Z"), len("STATUS")
+	}
 	columns := []column{
-		{title: "TIME", width: w(8)},
-		{title: "STATUS", width: w(14)},
+		{title: "TIME", width: w(clock)},
+		{title: "STATUS", width: w(status)},
 		{title: "MODEL", flex: 20, width: w(24)},
 		{title: "DUR", right: true, width: w(7)},
 		{title: "TTFT", right: true, spare: !tail, width: w(7)},
@@ -169,7 +175,7 @@ func (a *commands) cells(l *line, when string, wide, tail bool) []cell {
 
 // tailLine writes one request as a line of its own.
 func (a *commands) tailLine(l *line, wide bool) string {
-	t := &table{columns: lineColumns(wide, true), rows: [][]cell{a.cells(l, a.clock(l.time), wide, true)}}
+	t := &table{columns: a.lineColumns(wide, true), rows: [][]cell{a.cells(l, a.clock(l.time), wide, true)}}
 	for i := range t.columns {
 		t.columns[i].title = ""
 	}

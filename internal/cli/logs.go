@@ -173,7 +173,7 @@ func (a *commands) showEntries(entries []client.Entry) error {
 	}
 	now := time.Now()
 	return a.show(view{raw: raw, rows: rows, csv: csvEntryFields(), table: func(wide bool) *table {
-		t := &table{columns: lineColumns(wide, false)}
+		t := &table{columns: a.lineColumns(wide, false)}
 		for i := range entries {
 			l := lineOf(&entries[i])
 			t.rows = append(t.rows, a.cells(&l, a.ago(l.time, now), wide, false))

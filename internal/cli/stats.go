@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -99,7 +100,7 @@ func (a *commands) stats(cmd *cobra.Command, q client.StatsQuery) error {
 	if s.Estimated > 0 {
 		a.say("%s with tokens that are estimated, or counted in part", plural(int(s.Estimated), "request"))
 	}
-	if s.Unpriced > 0 {
+	if s.Unpriced > 0 && priced(s) {
 		a.say("%s without a known price: cost lacks them", plural(int(s.Unpriced), "request"))
 	}
 	if len(groups) == q.Limit {
@@ -135,6 +136,11 @@ func statRows(s *client.Stats, group string) (groups []string, rows []json.RawMe
 		rows = append(rows, append(row, '}'))
 	}
 	return groups, rows, nil
+}
+
+// priced reports whether any cost is known: where none is, that is plain to see.
+func priced(s *client.Stats) bool {
+	return slices.ContainsFunc(s.Series, func(x client.Series) bool { return x.Metric == "cost" && x.Total != nil })
 }
 
 func total(s *client.Stats, metric, key string) *json.Number {

@@ -50,14 +50,14 @@ func (a *commands) statusTable(c *client.Client, s *client.Status, wide bool) *t
 		add("", "%s %s", a.sign("⚠"), w)
 	}
 	if t := s.LastMinute; t != nil {
-		add("requests", "%.1f/s in the last minute, %s, %d running", t.PerSecond, plural(int(t.Errors), "error"), s.InFlight)
+		add("requests", "%s in the last minute (%.1f/s), %s, %d running", a.count(t.Requests), t.PerSecond, plural(int(t.Errors), "error"), s.InFlight)
 	}
 	for _, g := range s.Gateways {
 		if g.LastMinute == nil {
 			add("gateway", "%s", g.ID)
 			continue
 		}
-		add("gateway", "%s: %.1f/s, %s", g.ID, g.LastMinute.PerSecond, plural(int(g.LastMinute.Errors), "error"))
+		add("gateway", "%s: %s (%.1f/s), %s", g.ID, a.count(g.LastMinute.Requests), g.LastMinute.PerSecond, plural(int(g.LastMinute.Errors), "error"))
 	}
 	add("log", "%s; %s entries since the start, %s on disk, %s free", s.Log.State, a.count(s.Log.Rows), a.size(s.Log.DiskBytes), a.size(s.Log.DiskFree))
 	if s.Log.DroppedRows > 0 || s.Log.DroppedBodies > 0 {

@@ -131,7 +131,7 @@ func (f *follower) print(e *client.Entry) error {
 	l := lineOf(e)
 	if !f.titled && !a.flags.noHeader {
 		f.titled = true
-		if err := a.write(a.layout(&table{columns: lineColumns(f.wide, true)})); err != nil {
+		if err := a.write(a.layout(&table{columns: a.lineColumns(f.wide, true)})); err != nil {
 			return err
 		}
 	}
