@@ -155,6 +155,7 @@ func (a *appender) try(batch []*block, bodies *bool) error {
 		if err := a.bodies.write(); err != nil {
 			return a.broken("bodies", err)
 		}
+		a.seg.bodiesEnd.Store(a.bodies.end) // now, since the rows may have to go to another segment
 		*bodies = false
 	}
 	for _, b := range batch {
@@ -334,7 +335,6 @@ func (a *appender) publish(batch []*block, last Ticket) {
 		a.seg.newest = a.newest
 		a.seg.disk = [2]int64{max(a.rows.end, a.rows.room), max(a.bodies.end, a.bodies.room)}
 	})
-	a.seg.bodiesEnd.Store(a.bodies.end)
 	a.seg.rowsEnd.Store(a.rows.end)
 	a.log.syncer.wrote(last)
 	if rows == 0 {

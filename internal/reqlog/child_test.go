@@ -44,6 +44,7 @@ func runChild(how string) int {
 		go func() {
 			var ids sluice.IDs
 			var x Exchange
+			pace := time.NewTicker(200 * time.Microsecond)
 			for {
 				x.Reset()
 				x.Entry.ID, x.Entry.Start, x.Entry.Account = ids.New(time.Now()), time.Now(), "a"
@@ -54,15 +55,16 @@ func runChild(how string) int {
 				if err := l.Wait(ctx, l.End(&x, false)); err == nil {
 					say(x.Entry.ID.String())
 				}
-				time.Sleep(200 * time.Microsecond) // a load, not a race for the machine
+				<-pace.C // a load, not a race for the machine
 			}
 		}()
 	}
 	go func() { // long exchanges: their marks must not get lost, nor entries be made up
 		var ids sluice.IDs
+		slow := time.NewTicker(20 * time.Millisecond)
 		for {
 			begin(l, ids.New(time.Now()), time.Now().Add(-openAfter)).Described()
-			time.Sleep(20 * time.Millisecond)
+			<-slow.C
 		}
 	}()
 	for range time.Tick(5 * time.Millisecond) {
@@ -124,7 +126,6 @@ func killed(t *testing.T, d Durability, dir string, after time.Duration) (ended 
 }
 
 func TestKilledProcessKeepsItsPromise(t *testing.T) {
-	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	for _, mode := range []struct {
 		name       string
 		durability Durability
@@ -138,7 +139,7 @@ func TestKilledProcessKeepsItsPromise(t *testing.T) {
 			dir, store := t.TempDir(), newMemory()
 			owed := map[sluice.ID]bool{}
 			for range 10 {
-				ended, at, stall := killed(t, mode.durability, dir, time.Duration(50+rng.IntN(250))*time.Millisecond)
+				ended, at, stall := killed(t, mode.durability, dir, time.Duration(50+rand.IntN(250))*time.Millisecond)
 				for id, when := range ended {
 					if mode.loses == 0 || when.Before(at.Add(-mode.loses-stall)) {
 						owed[id] = true

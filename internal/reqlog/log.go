@@ -83,6 +83,7 @@ type Log struct {
 	rows          atomic.Int64
 	droppedBodies atomic.Int64
 	droppedRows   atomic.Int64
+	lostCounts    atomic.Int64
 
 	// oldEnd is before the first record of this process, and after all that was here.
 	oldEnd    Pos
@@ -231,6 +232,9 @@ func (l *Log) End(x *Exchange, countOnly bool) Ticket {
 	x.Bodies[0].settle()
 	x.Bodies[1].settle()
 	l.count(x, countOnly, lost || noRoom)
+	if ticket == 0 {
+		l.lostCounts.Add(1)
+	}
 	return ticket
 }
 
@@ -306,7 +310,8 @@ func (l *Log) Head() (head Pos) {
 func (l *Log) Stats() Stats {
 	s := Stats{
 		Rows: l.rows.Load(), DroppedBodies: l.droppedBodies.Load(), DroppedRows: l.droppedRows.Load(),
-		DiskBytes: l.catalog.bytes(), DiskFree: l.keeper.free.Load(),
+		LostCounts: l.lostCounts.Load(),
+		DiskBytes:  l.catalog.bytes(), DiskFree: l.keeper.free.Load(),
 	}
 	now := time.Now()
 	l.ring.mu.Lock()

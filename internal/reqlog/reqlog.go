@@ -101,6 +101,7 @@ type Stats struct {
 	Rows          int64         // entries among them
 	DroppedBodies int64         // entries whose bodies were dropped for lack of room
 	DroppedRows   int64         // entries lost but for their counts
+	LostCounts    int64         // of the lost rows, those whose counts were lost too: nothing but this tells of them
 	QueueBytes    int64         // what the queue holds now
 	AppendLag     time.Duration // age of the oldest record that is not in a file yet
 	IndexLag      time.Duration // age of the oldest record that is not indexed yet

@@ -123,10 +123,14 @@ func (q *ring) putPart(p []byte) (partRef, bool) {
 }
 
 // room returns the block of kind that is being filled and has room for n bytes, taking a new one as
-// long as the queue stays within limit.
+// long as the queue stays within limit. Past it there is no room in a block that is begun either: it
+// was taken for others.
 func (q *ring) room(kind blockKind, n int, limit int64) *block {
 	b := q.cur[kind]
 	if b != nil && cap(b.buf)-len(b.buf) >= n {
+		if q.used > limit {
+			return nil
+		}
 		return b
 	}
 	size := max(n, blockBytes)
