@@ -41,6 +41,7 @@ type Index struct {
 	dir      string
 	metadata []string
 	log      *slog.Logger
+	room     int64 // for texts, per file
 
 	// write lets one writer at a time do its work: Apply, Trim, upkeep.
 	write  sync.Mutex
@@ -49,6 +50,7 @@ type Index struct {
 	copies *copies
 
 	opening sync.Mutex // held while a file is opened or closed
+	shut    bool       // no file may be opened any more
 	mu      sync.Mutex // guards what follows
 	days    map[int64]*dayInfo
 	parts   map[int64]*part
@@ -99,7 +101,7 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	x := &Index{
-		dir: dir, metadata: slices.Clone(o.Metadata), log: o.Logger, leader: noDay,
+		dir: dir, metadata: slices.Clone(o.Metadata), log: o.Logger, room: maxTexts, leader: noDay,
 		days: map[int64]*dayInfo{}, parts: map[int64]*part{}, counts: map[countKey]int64{},
 	}
 	if err := x.load(ctx); err != nil {
@@ -187,6 +189,7 @@ func (x *Index) Close() error {
 func (x *Index) closeFiles() error {
 	x.opening.Lock()
 	defer x.opening.Unlock()
+	x.shut = true
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var errs []error
@@ -246,6 +249,9 @@ func (x *Index) acquire(ctx context.Context, day int64, create bool) (*part, err
 	if p := x.acquireOpen(day); p != nil {
 		return p, nil
 	}
+	if x.shut {
+		return nil, errClosed
+	}
 	x.mu.Lock()
 	d := x.days[day]
 	exists := d != nil && d.file
@@ -257,7 +263,7 @@ func (x *Index) acquire(ctx context.Context, day int64, create bool) (*part, err
 	if !exists && d != nil {
 		seed = func(p *part) error { return x.copies.restore(ctx, p) }
 	}
-	p, err := openPart(context.WithoutCancel(ctx), x.dir, day, maxTexts, seed)
+	p, err := openPart(context.WithoutCancel(ctx), x.dir, day, x.room, seed)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// A check here opens and closes databases many times; more are asked for with -rapid.checks.
-	if err := flag.Set("rapid.checks", "30"); err != nil {
+	if err := flag.Set("rapid.checks", "20"); err != nil {
 		panic(err)
 	}
 	flag.Parse()

@@ -111,7 +111,7 @@ func (x *Index) newTotaling(q reqlog.TotalsQuery) (*totaling, error) {
 	default:
 		t.question = question
 	}
-	t.from, t.to = x.range_(q.From, q.To)
+	t.from, t.to = x.minuteRange(q.From, q.To)
 	if t.every = int64(q.Every / time.Minute); q.Every%time.Minute != 0 || q.Every < 0 {
 		return nil, invalid("interval", "an interval is whole minutes")
 	}
@@ -124,8 +124,8 @@ func (x *Index) newTotaling(q reqlog.TotalsQuery) (*totaling, error) {
 	return t, nil
 }
 
-// range_ returns the unix minutes of a range; open ends reach as far as there is anything.
-func (x *Index) range_(from, to time.Time) (first, last int64) {
+// minuteRange returns the unix minutes of a range; open ends reach as far as there is anything.
+func (x *Index) minuteRange(from, to time.Time) (first, last int64) {
 	days := x.dayList()
 	if !from.IsZero() {
 		first = from.UnixMilli() / minuteMillis
@@ -145,8 +145,9 @@ func (x *Index) range_(from, to time.Time) (first, last int64) {
 func (t *totaling) read(ctx context.Context, one piece) error {
 	stretch := piece{grain: one.grain}
 	flush := func() error {
-		defer func() { stretch.from, stretch.to = 0, 0 }()
-		return t.readCopies(ctx, stretch)
+		done := stretch
+		stretch.from, stretch.to = 0, 0
+		return t.readCopies(ctx, done)
 	}
 	for _, d := range t.x.dayList() {
 		part := piece{one.grain, max(one.from, d.day*dayMinutes), min(one.to, (d.day+1)*dayMinutes)}
@@ -162,6 +163,9 @@ func (t *totaling) read(ctx context.Context, one piece) error {
 			}
 			stretch.to = part.to
 			continue
+		}
+		if err := flush(); err != nil {
+			return err
 		}
 		if err := t.readDay(ctx, d, part); err != nil {
 			return err
@@ -289,7 +293,7 @@ func (t *totaling) name(ctx context.Context, f *file, n *names, value int32) (st
 // result puts the sums in order; every: intervals without any have a sum of their own.
 func (t *totaling) result(every bool) []reqlog.Total {
 	if every {
-		for i, a := int64(0), t.from; a < t.to; i, a = i+1, a+t.every {
+		for i, a := int64(0), t.from; a < t.to || i == 0; i, a = i+1, a+t.every {
 			if k := (sumKey{interval: i}); t.sums[k] == nil {
 				t.sums[k] = &cell{}
 			}

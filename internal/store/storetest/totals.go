@@ -121,7 +121,7 @@ func CheckTotals(t rapid.TB, q reqlog.TotalsQuery, got []reqlog.Total, all []slu
 		groups[k] = append(groups[k], e)
 	}
 	if q.Group == reqlog.GroupNone {
-		for at := q.From; at.Before(q.To); at = at.Add(every) {
+		for at := q.From; at.Before(q.To) || at.Equal(q.From); at = at.Add(every) {
 			if k := (key{start: at.UnixMilli()}); groups[k] == nil {
 				groups[k] = nil
 			}

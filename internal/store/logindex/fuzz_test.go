@@ -1,0 +1,104 @@
+package logindex
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/store/storetest"
+)
+
+// FuzzReadData holds that whatever stands in a row is read or refused, and reads the same again.
+func FuzzReadData(f *testing.F) {
+	e := storetest.Full(new(sluice.IDs).New(noon()), noon())
+	f.Add(appendData(nil, &e, &[2][]reqlog.Part{{{Segment: 1, Block: 2, Offset: 3, Length: 4}}, nil}))
+	f.Add([]byte{dataVersion, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var row, again reqlog.Row
+		if readData(b, &row) != nil {
+			return
+		}
+		if err := readData(appendData(nil, &row.Entry, &row.Parts), &again); err != nil {
+			t.Fatalf("written again it is refused: %v", err)
+		}
+		if !reflect.DeepEqual(row.Parts, again.Parts) {
+			t.Errorf("parts %+v, then %+v", row.Parts, again.Parts)
+		}
+	})
+}
+
+// FuzzReadMeta holds the same of metadata, which is compared as bytes and so must have one form.
+func FuzzReadMeta(f *testing.F) {
+	f.Add(string(appendMeta(nil, []sluice.MetaValue{{Key: "team", Value: "red"}, {Key: "n", Value: "1", Kind: sluice.MetaNumber}})))
+	f.Add("\x00\x80")
+	f.Fuzz(func(t *testing.T, s string) {
+		meta, err := readMeta(s)
+		if err != nil {
+			return
+		}
+		again, err := readMeta(string(appendMeta(nil, meta)))
+		if err != nil || !reflect.DeepEqual(meta, again) {
+			t.Errorf("%+v, then %+v, %v", meta, again, err)
+		}
+	})
+}
+
+// FuzzReadDelta holds that roll-up bytes are read or refused, and that what is read twice counts twice.
+func FuzzReadDelta(f *testing.F) {
+	var s share
+	e := storetest.Full(new(sluice.IDs).New(noon()), noon())
+	s.set(&e, true)
+	c := &cell{}
+	c.add(&s, 1)
+	s.set(&sluice.LogEntry{Timeline: sluice.Timeline{End: time.Hour}}, false)
+	c.add(&s, -3)
+	f.Add(appendDelta(nil, map[cellKey]*cell{{1, 2, -1, 29_000_000}: c}))
+	f.Add([]byte{deltaVersion, 2, 2, 2, 2, 0, 0, 255, 255, 255, 255, 15})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		once, twice := map[cellKey]*cell{}, map[cellKey]*cell{}
+		if readDelta(b, once) != nil {
+			return
+		}
+		if readDelta(b, twice) != nil || readDelta(b, twice) != nil {
+			t.Fatal("read once and refused then")
+		}
+		for k, c := range once {
+			one := c.append(nil)
+			var back cell
+			if err := (&cellReader{left: one}).add(&back); err != nil || !bytes.Equal(back.append(nil), one) {
+				t.Fatalf("cell %+v comes back as %+v, %v", c, back, err)
+			}
+			back.merge(c)
+			if !bytes.Equal(back.append(nil), twice[k].append(nil)) {
+				t.Fatalf("twice %+v is %+v", c, twice[k])
+			}
+			c.last.quantile(0.5)
+		}
+	})
+}
+
+// FuzzReadCursor holds that a cursor from outside is refused or one that could have been made here.
+func FuzzReadCursor(f *testing.F) {
+	f.Add(place{20_000, 5 << counterBits}.cursor())
+	f.Add(offsetCursor(50))
+	f.Fuzz(func(t *testing.T, s string) {
+		kind, a, offset, err := readCursor(s)
+		if err != nil {
+			if sluice.KindOf(err) != sluice.KindInvalid {
+				t.Errorf("%v is not invalid", err)
+			}
+			return
+		}
+		if kind == cursorPlace {
+			s = a.cursor()
+		} else {
+			s = offsetCursor(offset)
+		}
+		if k, b, o, err := readCursor(s); k != kind || a != b || o != offset || err != nil {
+			t.Errorf("%v %v %v comes back as %v %v %v, %v", kind, a, offset, k, b, o, err)
+		}
+	})
+}
