@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime"
+	"mime/multipart"
+	"strings"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/provider"
+	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/wire/jsonscan"
+)
+
+// decode finds out what is asked of whom, and reads the body. Nothing is decoded that needn't be:
+// of the body only the few top-level fields that Sluice uses.
+func (p *Proxy) decode(ctx context.Context, x *exchange) error {
+	if err := x.findProvider(); err != nil {
+		return err
+	}
+	x.sortHeader()
+	if upgrade := x.req.Header.Get("Upgrade"); strings.EqualFold(upgrade, "websocket") {
+		return &sluice.Error{Kind: sluice.KindInvalid, Msg: "WebSocket connections are not supported on this path", Field: "Upgrade"}
+	}
+	if x.stored() {
+		p.log.Capture(&x.log.Bodies[reqlog.RequestSide], x.settings.logLimit)
+		p.log.Capture(&x.log.Bodies[reqlog.ResponseSide], x.settings.logLimit)
+	}
+	if err := x.readBody(ctx); err != nil {
+		return err
+	}
+	x.entry().Timeline.Received = x.since()
+	x.readFields()
+	x.log.Described()
+	return nil
+}
+
+// stored reports whether the log keeps bodies of this exchange.
+func (x *exchange) stored() bool { return x.control.collect && x.control.payload }
+
+// findProvider reads the provider from the path, and where the call goes.
+func (x *exchange) findProvider() error {
+	segment, rest := cutSegment(x.rest)
+	p, ok := x.settings.providers.Find(segment)
+	if !ok {
+		x.entry().Path = provider.RedactQuery(printable(x.rest, 1024), nil)
+		return &sluice.Error{
+			Kind: sluice.KindNoProvider, Msg: "no provider " + quote(segment),
+			Hint: "the path is /v1/{account}/{gateway}/{provider}/{path}; docs/providers.md lists the providers",
+		}
+	}
+	x.provider = p
+	path, query, _ := strings.Cut(rest, "?")
+	x.call = provider.Call{Method: x.req.Method, Path: path, Query: query, Header: x.req.Header, Account: x.named}
+	e := x.entry()
+	e.Provider, e.Path = p.Slug, path
+	if query != "" {
+		e.Path += "?" + provider.RedactQuery(query, p)
+	}
+	x.endpoint, e.Model = p.Match(x.req.Method, path)
+	if x.endpoint != nil {
+		e.Endpoint, e.Streamed = x.endpoint.Name, x.endpoint.Stream
+	}
+	if p.Serve != nil {
+		return nil
+	}
+	target, err := p.Resolve(x.call)
+	x.target = target
+	return err
+}
+
+// readFields finds model and stream in the body.
+func (x *exchange) readFields() {
+	e := x.entry()
+	e.Request.Type = x.req.Header.Get("Content-Type")
+	e.Request.Encoding = x.req.Header.Get("Content-Encoding")
+	if len(x.body.bytes) == 0 || e.Request.Encoding != "" && !strings.EqualFold(e.Request.Encoding, "identity") {
+		return
+	}
+	if hasPrefixFold(e.Request.Type, "multipart/") {
+		x.readForm(e.Request.Type)
+		return
+	}
+	if first := bytes.TrimLeft(x.body.bytes, " \t\r\n"); len(first) == 0 || first[0] != '{' {
+		return
+	}
+	keys := [...]string{"model", "stream"} // what Sluice reads of a JSON body
+	var found [len(keys)]jsonscan.Value
+	scan := jsonscan.Top(x.body.bytes, keys[:], found[:])
+	if x.body.whole() && (!scan.Valid || scan.Repeated != "" || scan.Variant != "" || scan.BadUTF8) {
+		x.note("ambiguous") // passed on as it came: no policy depends on it
+	}
+	if e.Model == "" && found[0].Found {
+		e.Model = printableText(found[0].String(), 256)
+	}
+	if asked, ok := found[1].Bool(); ok && asked {
+		e.Streamed = true
+	}
+}
+
+// maxField bounds a form field that is read.
+const maxField = 1 << 10
+
+// readForm finds model and stream among the fields of a multipart body, in passing.
+func (x *exchange) readForm(contentType string) {
+	_, params, err := mime.ParseMediaType(contentType)
+	if err != nil || params["boundary"] == "" {
+		return
+	}
+	form := multipart.NewReader(bytes.NewReader(x.body.bytes), params["boundary"])
+	for range maxParts {
+		part, err := form.NextRawPart()
+		if err != nil {
+			return // the end, or not a form: the provider will say so
+		}
+		switch part.FormName() {
+		case "model":
+			x.entry().Model = printableText(fieldText(part), 256)
+		case "stream":
+			x.entry().Streamed = fieldText(part) == "true"
+		}
+	}
+}
+
+// maxParts bounds how many parts of a form are looked at.
+const maxParts = 1000
+
+func fieldText(r io.Reader) string {
+	text, err := io.ReadAll(io.LimitReader(r, maxField))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// printableText bounds a text that goes to the log. It keeps what people write, control bytes
+// excepted.
+func printableText(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s), "")
+}

@@ -1,0 +1,221 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/upstream"
+	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/inflate"
+)
+
+// smallRead is the buffer for an answer that comes in small pieces, largeRead for the others. Many
+// open streams wait with a small one.
+const (
+	smallRead = 4 << 10
+	largeRead = 32 << 10
+)
+
+// deliver relays the answer: each piece goes to the meter, the log and the client as it comes, with
+// one flush per read. What is counted is what was relayed.
+func (p *Proxy) deliver(ctx context.Context, x *exchange) error {
+	x.watch()
+	x.sendHead()
+	err := x.relay(ctx)
+	if closed := x.answer.body.Close(); err == nil && closed != nil {
+		err = closed
+	}
+	if n := len(x.entry().Attempts); n > 0 {
+		last := &x.entry().Attempts[n-1]
+		last.End = x.since() - last.Start
+	}
+	x.concluded(ctx, err)
+	return nil
+}
+
+// watch sets up the meter of the answer.
+func (x *exchange) watch() {
+	a, e := &x.answer, x.entry()
+	e.Response.Type, e.Response.Encoding = a.header.Get("Content-Type"), a.header.Get("Content-Encoding")
+	if x.endpoint == nil || x.endpoint.Meter == nil {
+		return
+	}
+	meter, ok := inflate.Meter(e.Response.Encoding, x.endpoint.Meter(e.Streamed))
+	if !ok {
+		x.note("content encoding " + printable(e.Response.Encoding, 32) + " cannot be read")
+	}
+	x.meter = meter
+}
+
+// sendHead sends status and header: the provider's, without what is between it and us, and ours.
+func (x *exchange) sendHead() {
+	a, e := &x.answer, x.entry()
+	e.Streamed = isEventStream(e.Response.Type)
+	own := [...]sluice.Field{
+		{Name: "cf-aig-log-id", Value: x.idText},
+		{Name: "cf-aig-request-id", Value: x.idText},
+		{Name: "cf-aig-event-id", Value: x.control.eventID},
+		{Name: "cf-aig-step", Value: "0"},
+	}
+	send := e.RespHeader[:0]
+	for _, f := range a.header {
+		if !hasPrefixFold(f.Name, "cf-aig-") {
+			send = append(send, f)
+		}
+	}
+	for _, f := range own {
+		if x.control.collect || f.Name != "cf-aig-log-id" {
+			send = append(send, f)
+		}
+	}
+	send = x.allowOrigin(send)
+	if a.length >= 0 && !send.Has("Content-Length") && x.bodyAllowed() {
+		send = append(send, sluice.Field{Name: "Content-Length", Value: strconv.FormatInt(a.length, 10)})
+	}
+	x.sink.Head(a.status, send)
+	x.headSent = true
+	e.Status = a.status
+	for i := range send {
+		if x.isCredential(send[i].Name) {
+			send[i].Value = redacted
+		}
+	}
+	e.RespHeader = send
+}
+
+// bodyAllowed reports whether the answer has a body by its kind (RFC 9110, 6.4.1).
+func (x *exchange) bodyAllowed() bool {
+	s := x.answer.status
+	return x.req.Method != "HEAD" && s >= 200 && s != 204 && s != 304
+}
+
+func isEventStream(contentType string) bool {
+	return hasPrefixFold(contentType, "text/event-stream") || hasPrefixFold(contentType, "application/vnd.amazon.eventstream") ||
+		hasPrefixFold(contentType, "application/x-ndjson")
+}
+
+// errClient marks an error of the client's side of a relay.
+type errClient struct{ error }
+
+// relay copies the answer's body. Its error is the client's (errClient) or the upstream's.
+func (x *exchange) relay(ctx context.Context) error {
+	size := int64(smallRead)
+	if x.answer.length > smallRead {
+		size = largeRead
+	}
+	buf := x.proxy.bodies.buffers.get(size)
+	defer func() { x.proxy.bodies.buffers.put(buf) }()
+	for {
+		n, err := x.answer.body.Read(buf)
+		if n > 0 {
+			if failed := x.pass(ctx, buf[:n], err == io.EOF); failed != nil {
+				return failed
+			}
+		}
+		if err == io.EOF {
+			return x.finish()
+		}
+		if err != nil {
+			return err
+		}
+		if n == len(buf) && n < largeRead {
+			x.proxy.bodies.buffers.put(buf)
+			buf = x.proxy.bodies.buffers.get(largeRead)
+		}
+	}
+}
+
+// pass hands one piece of the body to the meter, the log and the client. last: nothing follows.
+func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
+	e := x.entry()
+	x.log.Bodies[reqlog.ResponseSide].Write(p)
+	if x.meter != nil {
+		x.meter.Write(p)
+		if e.Timeline.FirstToken == 0 && x.meter.Seen()&wire.SeenContent != 0 {
+			e.Timeline.FirstToken = x.since()
+		}
+	}
+	last = last || x.answer.length >= 0 && x.sent+int64(len(p)) >= x.answer.length
+	if x.settings.strict && !x.recorded && (last || x.meter != nil && x.meter.Seen()&wire.SeenEnd != 0) {
+		x.record(ctx)
+	}
+	n, err := x.sink.Write(p)
+	x.sent += int64(n)
+	if err == nil && !last {
+		err = x.sink.Flush()
+	}
+	if err != nil {
+		return errClient{err}
+	}
+	return nil
+}
+
+// finish passes the trailers on.
+func (x *exchange) finish() error {
+	if x.answer.trailer != nil {
+		if t := x.answer.trailer(); len(t) > 0 {
+			x.sink.Trailer(t)
+		}
+	}
+	return nil
+}
+
+// record hands the entry to the log before the client has the last of the answer, and waits until it
+// is as safe as the log promises.
+func (x *exchange) record(ctx context.Context) {
+	x.entry().Ending = sluice.EndingComplete
+	x.complete()
+	ticket := x.proxy.log.End(&x.log, !x.control.collect)
+	x.recorded = true
+	if err := x.proxy.log.Wait(ctx, ticket); err != nil {
+		x.proxy.logger.WarnContext(ctx, "log entry is late", "id", x.idText, "error", err)
+	}
+}
+
+// concluded says how the relay ended.
+func (x *exchange) concluded(ctx context.Context, err error) {
+	e := x.entry()
+	was := e.Ending
+	e.Ending, e.ErrorKind = x.ending(ctx, err)
+	if err != nil && e.ErrorText == "" {
+		e.ErrorText = cut(err.Error())
+	}
+	x.abort = e.Ending != sluice.EndingComplete
+	x.amend = x.recorded && e.Ending != was
+}
+
+// ending names the end of a relay, and its error's kind.
+func (x *exchange) ending(ctx context.Context, err error) (sluice.Ending, string) {
+	var client errClient
+	switch {
+	case errors.As(err, &client):
+		switch {
+		case errors.Is(context.Cause(ctx), errShutdown):
+			return sluice.EndingShutdown, "shutdown"
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return sluice.EndingClientSlow, "client_slow"
+		}
+		return sluice.EndingClientGone, "client_gone"
+	case err != nil && ctx.Err() != nil:
+		end := ctxEnding(ctx)
+		return end, end.String()
+	case err != nil:
+		stage := upstream.StageBody
+		if failed, ok := errors.AsType[*upstream.Error](err); ok {
+			stage = failed.Stage
+		}
+		f := failureOf(stage)
+		if f.ending == sluice.EndingUnreachable || f.ending == sluice.EndingUnknown {
+			f.ending = sluice.EndingCut
+		}
+		return f.ending, f.name
+	case x.answer.byClose && x.meter != nil && x.meter.Seen()&wire.SeenEnd == 0:
+		return sluice.EndingCut, "cut" // the connection ended, and the dialect's own end was not seen
+	}
+	return sluice.EndingComplete, ""
+}

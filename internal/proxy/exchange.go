@@ -1,0 +1,126 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/provider"
+	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/wire"
+)
+
+// exchange is one request on its way through the stages, which share data through its fields. It is
+// used again for another request after release.
+type exchange struct {
+	state
+	out sluice.Header // the request's fields that go on to the provider
+	log reqlog.Exchange
+}
+
+// state is the part of an exchange that begins at zero with each request.
+type state struct {
+	proxy    *Proxy
+	settings *Settings
+	req      *Request
+	sink     Sink
+	start    time.Time // with the monotonic clock
+
+	// identify
+	id      sluice.ID
+	idText  string
+	account account
+	gateway *gateway
+	named   string // the account as the caller wrote it
+	rest    string // what follows the gateway in the target, without its leading slash
+
+	// decode
+	provider *provider.Provider
+	endpoint *provider.Endpoint // nil: not one that is known
+	call     provider.Call
+	target   provider.Target
+	body     body
+	control  control
+
+	// forward
+	answer answer
+
+	// deliver
+	meter wire.Meter // nil: nothing to read, or closed
+
+	headSent bool
+	sent     int64 // bytes of the answer's body that the client took
+	recorded bool  // the log has the entry: before the last byte, where it is strict
+	amend    bool  // what has happened since the log got its entry differs from it
+	abort    bool  // the client's connection must be broken off
+}
+
+// control is what the request's own headers ask of Sluice.
+type control struct {
+	eventID   string
+	collect   bool
+	payload   bool
+	firstByte time.Duration // cf-aig-request-timeout; 0: none
+}
+
+// answer is what forward gives to deliver.
+type answer struct {
+	status  int
+	header  sluice.Header
+	length  int64 // -1: unknown
+	body    io.ReadCloser
+	trailer func() sluice.Header
+	// byClose: the body ended with the connection, so only the dialect's own end tells a whole answer.
+	byClose bool
+	// own: Sluice made it, without a provider.
+	own bool
+}
+
+// entry is the log's row in the making.
+func (x *exchange) entry() *sluice.LogEntry { return &x.log.Entry }
+
+// since is the time passed since the exchange began; at least a nanosecond, because zero means that
+// a moment never came.
+func (x *exchange) since() time.Duration { return max(time.Since(x.start), 1) }
+
+func (x *exchange) note(remark string) { x.entry().Notes = append(x.entry().Notes, remark) }
+
+// newExchange begins an exchange. Its id is known from the first moment, so that whatever happens can
+// name it.
+func (p *Proxy) newExchange(req *Request, sink Sink) *exchange {
+	x, _ := p.exchanges.Get().(*exchange)
+	if x == nil {
+		x = &exchange{}
+	}
+	x.proxy, x.settings, x.req, x.sink = p, p.settings.Load(), req, sink
+	x.start = time.Now()
+	x.id = p.ids.New(x.start)
+	x.idText = x.id.String()
+	e := x.entry()
+	e.ID, e.Start, e.Method = x.id, x.start.UTC(), req.Method
+	x.control = control{eventID: x.idText, collect: true, payload: true}
+	return x
+}
+
+// release gives back what the exchange holds, and itself.
+func (p *Proxy) release(x *exchange) {
+	if x.answer.body != nil {
+		_ = x.answer.body.Close() // deliver has closed it, unless a stage failed
+	}
+	x.body.free()
+	x.log.Reset()
+	clear(x.out)
+	x.out = x.out[:0]
+	x.state = state{}
+	p.exchanges.Put(x)
+}
+
+// ctxEnding says what the end of a request's context means.
+func ctxEnding(ctx context.Context) sluice.Ending {
+	if errors.Is(context.Cause(ctx), errShutdown) {
+		return sluice.EndingShutdown
+	}
+	return sluice.EndingClientGone
+}

@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"strings"
+
+	sluice "github.com/sluicehq/sluice"
+)
+
+// pathVersion begins every data-plane path that names account and gateway.
+const pathVersion = "/v1/"
+
+// identify finds the account and the gateway that a call is for: from its host name, where that is a
+// custom one (cloudflare-ai-gateway.md, 1.2), else from its path.
+func (p *Proxy) identify(_ context.Context, x *exchange) error {
+	path, ok := strings.CutPrefix(originForm(x.req.Target), x.settings.base)
+	if !ok || !strings.HasPrefix(path, "/") {
+		return notFound()
+	}
+	acc, gw, rest := "", "", ""
+	if at, ok := x.settings.hosts[hostName(x.req.Host)]; ok {
+		acc, gw, rest = at.account, at.gateway, path[1:]
+	} else if path, ok = strings.CutPrefix(path, pathVersion); ok {
+		acc, path = cutSegment(path)
+		gw, rest = cutSegment(path)
+	} else {
+		return notFound()
+	}
+	account, gateway, err := x.settings.gateway(acc, gw)
+	if err != nil {
+		return err
+	}
+	if x.preflight() {
+		return errAnswered
+	}
+	x.account, x.gateway, x.named, x.rest = account, gateway, acc, rest
+	e := x.entry()
+	e.Account, e.Gateway, e.Path = account.id, gateway.id, ""
+	x.control.collect, x.control.payload = gateway.collectLogs, gateway.collectPayload
+	p.log.Begin(&x.log)
+	return nil
+}
+
+func notFound() error {
+	return &sluice.Error{
+		Kind: sluice.KindNotFound, Msg: "no such path",
+		Hint: "call /v1/{account}/{gateway}/{provider}/{path}",
+	}
+}
+
+// originForm is the target from its path on: proxies may send the absolute form.
+func originForm(target string) string {
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	if _, after, ok := strings.Cut(target, "://"); ok {
+		if i := strings.IndexAny(after, "/?"); i >= 0 && after[i] == '/' {
+			return after[i:]
+		}
+		return "/"
+	}
+	return target
+}
+
+// cutSegment splits the first path segment off. A query ends a segment but stays in the rest.
+func cutSegment(path string) (segment, rest string) {
+	i := strings.IndexAny(path, "/?")
+	if i < 0 {
+		return path, ""
+	}
+	if path[i] == '/' {
+		return path[:i], path[i+1:]
+	}
+	return path[:i], path[i:]
+}
+
+// hostName is a Host field's name: lower case, without a port.
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// IsCustomHost reports whether host is a custom host name, so that all its paths are the data
+// plane's.
+func (p *Proxy) IsCustomHost(host string) bool {
+	s := p.settings.Load()
+	if len(s.hosts) == 0 {
+		return false
+	}
+	_, ok := s.hosts[hostName(host)]
+	return ok
+}

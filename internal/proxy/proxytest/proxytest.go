@@ -1,0 +1,199 @@
+// Package proxytest makes a gateway and a scripted upstream in one line, for tests of whole
+// requests. All of it is real: the listener, the upstream client, the log on disk and its index.
+package proxytest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/provider"
+	"github.com/sluicehq/sluice/internal/proxy"
+	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/store/logindex"
+	"github.com/sluicehq/sluice/internal/upstream"
+)
+
+// Gateway is a running data plane in front of a scripted upstream.
+type Gateway struct {
+	URL      string // of the data plane: "http://127.0.0.1:…"
+	Log      *reqlog.Log
+	Proxy    *proxy.Proxy
+	Memory   *proxy.Memory
+	Upstream *httptest.Server
+
+	t      testing.TB
+	cancel context.CancelCauseFunc
+	server *http.Server
+	stop   sync.Once
+}
+
+// New starts a gateway whose providers openai and anthropic live at handler. change alters the
+// configuration before the start; nil: none.
+func New(t testing.TB, handler http.HandlerFunc, change func(c *config.Config)) *Gateway {
+	t.Helper()
+	up := httptest.NewServer(handler)
+	t.Cleanup(up.Close)
+	g := Start(t, up.URL, change)
+	g.Upstream = up
+	return g
+}
+
+// Start starts a gateway whose providers openai and anthropic live at base.
+func Start(t testing.TB, base string, change func(c *config.Config)) *Gateway {
+	t.Helper()
+	loaded, err := config.Load(config.Source{Flags: map[string]string{
+		"data_dir": t.TempDir(), "providers.openai.base_url": base + "/v1", "providers.anthropic.base_url": base,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &loaded.Config
+	if change != nil {
+		change(c)
+	}
+	table, err := provider.NewTable(c.Providers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logger := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	index, err := logindex.Open(t.Context(), filepath.Join(c.DataDir, "index"), logindex.Options{Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &Gateway{t: t, Memory: proxy.NewMemory(max(int64(c.Limits.MemoryBytes), 1<<20))}
+	durability := map[string]reqlog.Durability{"strict": reqlog.Strict, "fsync": reqlog.Fsync}[c.Log.Durability]
+	g.Log, err = reqlog.Open(t.Context(), reqlog.Options{
+		Dir: filepath.Join(c.DataDir, "segments"), QueueBytes: int64(c.Log.QueueBytes), Durability: durability,
+		FsyncEvery: c.Log.FsyncEvery, Budget: g.Memory, Logger: logger,
+	}, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := upstream.New(upstream.Options{Transport: c.Upstream.Transport, IdlePerHost: c.Upstream.IdlePerHost, Logger: logger})
+	g.Proxy = proxy.New(proxy.Options{
+		Settings: proxy.NewSettings(c, table), Upstream: client, Log: g.Log, Logger: logger,
+		Memory: g.Memory, SpoolDir: t.TempDir(), Spool: int64(c.Limits.SpoolBytes),
+	})
+	g.serve()
+	t.Cleanup(func() {
+		g.Close()
+		client.Close()
+		if err := g.Log.Close(context.Background()); err != nil {
+			t.Errorf("close log: %v", err)
+		}
+		if err := index.Close(); err != nil {
+			t.Errorf("close index: %v", err)
+		}
+	})
+	return g
+}
+
+// serve listens on a free port of loopback.
+func (g *Gateway) serve() {
+	l, err := (&net.ListenConfig{}).Listen(g.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	base, cancel := context.WithCancelCause(context.Background())
+	g.cancel = cancel
+	g.server = &http.Server{Handler: g.Proxy, BaseContext: func(net.Listener) context.Context { return base }, ReadHeaderTimeout: time.Minute}
+	g.URL = "http://" + l.Addr().String()
+	go func() { _ = g.server.Serve(l) }() // ends with Close
+}
+
+// Abort ends running requests as a shutdown does whose grace is over.
+func (g *Gateway) Abort() { g.cancel(proxy.ErrShutdown()) }
+
+// Close stops the listener and waits for running requests.
+func (g *Gateway) Close() {
+	g.stop.Do(func() {
+		g.cancel(proxy.ErrShutdown())
+		if err := g.server.Shutdown(context.Background()); err != nil {
+			g.t.Errorf("shut down: %v", err)
+		}
+	})
+}
+
+// Do sends a request to path below the default gateway and returns the answer with its body read.
+// The body's error, if any, is returned too.
+func (g *Gateway) Do(method, path string, header http.Header, body io.Reader) (*http.Response, []byte, error) {
+	g.t.Helper()
+	req, err := http.NewRequestWithContext(g.t.Context(), method, g.URL+"/v1/default/default/"+path, body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		g.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	read, err := io.ReadAll(resp.Body)
+	return resp, read, err
+}
+
+// Rows returns all logged exchanges, oldest first, running ones excluded.
+func (g *Gateway) Rows() []reqlog.Row {
+	g.t.Helper()
+	page, err := g.Log.List(g.t.Context(), reqlog.Query{Account: "default", Limit: 1000})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return page.Rows
+}
+
+// Row waits until one exchange has been logged, and returns it.
+func (g *Gateway) Row() sluice.LogEntry {
+	g.t.Helper()
+	return g.WaitRows(1)[0].Entry
+}
+
+// WaitRows waits until n exchanges have been logged: a client sees the end of an answer before its
+// exchange is settled.
+func (g *Gateway) WaitRows(n int) []reqlog.Row {
+	g.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		rows := g.Rows()
+		if len(rows) == n {
+			return rows
+		}
+		if len(rows) > n || time.Now().After(deadline) {
+			g.t.Fatalf("%d rows are logged; want %d", len(rows), n)
+		}
+	}
+}
+
+// Body reads a stored body of row.
+func (g *Gateway) Body(row reqlog.Row, side reqlog.Side) []byte {
+	g.t.Helper()
+	r, err := g.Log.Body(g.t.Context(), row, side)
+	if err != nil {
+		g.t.Fatalf("stored body: %v", err)
+	}
+	defer func() { _ = r.Close() }()
+	all, err := io.ReadAll(r)
+	if err != nil {
+		g.t.Fatalf("stored body: %v", err)
+	}
+	return all
+}
+
+// testWriter writes to the test's log.
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Logf("%s", p)
+	return len(p), nil
+}

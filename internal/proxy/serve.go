@@ -1,0 +1,61 @@
+// Package proxy is the life of one request: it finds out which gateway and provider a call is for,
+// forwards it byte for byte, relays the answer as it comes with a meter watching, and settles the
+// exchange exactly once. This file is the first to read; each stage is a method in a file of its own
+// name, and docs/architecture.md walks one request through them.
+package proxy
+
+import (
+	"context"
+	"errors"
+
+	sluice "github.com/sluicehq/sluice"
+)
+
+// stage is one step of a request's life. Its error ends the request and becomes the answer.
+type stage func(ctx context.Context, x *exchange) error
+
+// stages is the life of one request, in order: one stage, one file, one test table each. Lookup,
+// admit and guard of the architecture stand between decode and forward once they exist.
+func (p *Proxy) stages() []stage {
+	return []stage{
+		p.identify, // which gateway
+		p.decode,   // provider, endpoint, headers, body, model, streaming?
+		p.forward,  // to the provider: sets x.answer
+		p.deliver,  // bytes to the client, the meter watching
+	}
+}
+
+// Serve is one request from its head to the log. It returns when the answer has been handed to
+// sink, and says whether the connection must be broken off, so that nobody takes a cut answer for a
+// whole one.
+func (p *Proxy) Serve(ctx context.Context, req *Request, sink Sink) (abort bool) {
+	p.running.Add(1)
+	defer p.running.Add(-1)
+	x := p.newExchange(req, sink)
+	defer p.release(x)
+	defer p.settle(x) // usage, log entry: exactly once
+	defer x.contain() // a panic is an ending like others
+	for _, next := range p.run {
+		err := next(ctx, x)
+		if errors.Is(err, errAnswered) {
+			break
+		}
+		if err != nil {
+			x.fail(ctx, err) // the only place where an error becomes bytes
+			break
+		}
+	}
+	return x.abort
+}
+
+// contain turns a panic of a stage into an ending, so that the exchange is settled and the process
+// lives on.
+func (x *exchange) contain() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	x.proxy.panicked(x.id, cause)
+	x.entry().Ending = sluice.EndingPanic
+	x.fail(context.Background(), &sluice.Error{Kind: sluice.KindInternal, Msg: "internal error"})
+}
