@@ -1,0 +1,341 @@
+// Package app is the wiring of the process: it makes every part from one configuration, top to
+// bottom, starts them, and stops them in the opposite order. Nothing here decides about a request.
+package app
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/admin"
+	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/provider"
+	"github.com/sluicehq/sluice/internal/proxy"
+	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/store/logindex"
+	"github.com/sluicehq/sluice/internal/upstream"
+)
+
+// Options are what Run needs of its caller.
+type Options struct {
+	Source  config.Source
+	Stdout  io.Writer
+	Stderr  io.Writer // the process's own messages
+	Version string
+	// Ready is called once, when the listeners accept. nil: nobody asks.
+	Ready func(Addrs)
+	// OnEntry is called with each finished exchange as it is appended, from one goroutine; what it
+	// takes long for is skipped over by nobody and delays nothing but itself. nil: nobody asks.
+	OnEntry func(e *sluice.LogEntry)
+}
+
+// Addrs tells where a running process can be reached.
+type Addrs struct {
+	Listen   string // host:port that is bound
+	Admin    string // the second listener's, or "" when all is on Listen
+	TLS      bool
+	BasePath string
+	DataDir  string
+	NewData  bool   // the data directory was made at this start
+	File     string // the configuration file, "" none
+	Warnings []string
+}
+
+// App is one running process.
+type App struct {
+	options Options
+	logger  *slog.Logger
+	level   *slog.LevelVar
+	started time.Time
+	lock    *os.File
+	newData bool
+
+	first    *config.Config // what the process was started with
+	loaded   atomic.Pointer[config.Loaded]
+	view     atomic.Pointer[admin.Settings]
+	reloads  reloadState
+	index    *logindex.Index
+	log      *reqlog.Log
+	upstream *upstream.Client
+	memory   *proxy.Memory
+	proxy    *proxy.Proxy
+	admin    http.Handler
+	fronts   []*front
+	ready    atomic.Bool
+	stopping chan struct{} // closed when shutdown begins
+	running  sync.WaitGroup
+}
+
+// Run serves until ctx ends, and then stops: running requests get their grace, and everything that
+// was handed to the log is in it when Run returns.
+func Run(ctx context.Context, o Options) error {
+	loaded, err := config.Load(o.Source)
+	if err != nil {
+		return err
+	}
+	a := &App{options: o, started: time.Now(), stopping: make(chan struct{}), first: &loaded.Config}
+	a.level = &slog.LevelVar{}
+	a.logger = newLogger(o.Stderr, loaded.Config.Log.Format, a.level)
+	a.loaded.Store(loaded)
+	if err := a.level.UnmarshalText([]byte(loaded.Config.Log.Level)); err != nil {
+		return err
+	}
+	base, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abandon(nil)
+	defer a.close()
+	if err := a.open(ctx, base); err != nil {
+		return err
+	}
+	return a.serve(ctx, base, abandon)
+}
+
+// open makes every part, the lowest first. What it has made when it fails, close undoes.
+func (a *App) open(ctx, base context.Context) error {
+	c := &a.loaded.Load().Config
+	limitMemory(a.logger)
+	if err := a.openData(c.DataDir); err != nil {
+		return err
+	}
+	table, err := provider.NewTable(c.Providers)
+	if err != nil {
+		return err
+	}
+	if err := a.openUpstream(c); err != nil {
+		return err
+	}
+	a.memory = proxy.NewMemory(bodyMemory(int64(c.Limits.MemoryBytes)))
+	if err := a.openLog(ctx, c, a.memory); err != nil {
+		return err
+	}
+	spool := filepath.Join(c.DataDir, "spool")
+	if err := emptyDir(spool); err != nil {
+		return err
+	}
+	settings := proxy.NewSettings(c, table)
+	a.proxy = proxy.New(proxy.Options{
+		Settings: settings, Upstream: a.upstream, Log: a.log, Logger: a.logger,
+		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
+	})
+	a.view.Store(viewSettings(c, table))
+	a.admin = admin.New(admin.Deps{
+		Log: a.log, Settings: a.view.Load, Status: a.status, Logger: a.logger,
+		Token: func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
+		Done:  a.stopping, Version: a.options.Version,
+	})
+	return a.openFronts(ctx, base, c)
+}
+
+func (a *App) openUpstream(c *config.Config) error {
+	rule, err := upstream.ParseRule(c.Upstream.PrivateHosts)
+	if err != nil {
+		return fmt.Errorf("upstream.private_hosts: %w", err)
+	}
+	roots, err := rootCAs(c.Upstream.CAFile)
+	if err != nil {
+		return err
+	}
+	fromEnv := httpproxy.FromEnvironment().ProxyFunc()
+	a.upstream = upstream.New(upstream.Options{
+		Transport: c.Upstream.Transport, ConnsPerHost: c.Upstream.ConnsPerHost, IdlePerHost: c.Upstream.IdlePerHost,
+		RootCAs: roots, Rule: rule, Logger: a.logger,
+		Proxy: func(u *url.URL) (*url.URL, error) { return fromEnv(u) },
+	})
+	return nil
+}
+
+// rootCAs are the system's and those of file; nil for the system's alone.
+func rootCAs(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("upstream.ca_file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("upstream.ca_file: %s holds no certificate in PEM", file)
+	}
+	return pool, nil
+}
+
+func (a *App) openLog(ctx context.Context, c *config.Config, budget reqlog.Budget) (err error) {
+	dir := filepath.Join(c.DataDir, "log")
+	if a.index, err = logindex.Open(ctx, filepath.Join(dir, "index"), logindex.Options{Logger: a.logger}); err != nil {
+		return fmt.Errorf("open the log's index: %w", err)
+	}
+	a.log, err = reqlog.Open(ctx, reqlog.Options{
+		Dir: filepath.Join(dir, "segments"), QueueBytes: int64(c.Log.QueueBytes), Durability: durability(c.Log.Durability),
+		FsyncEvery: c.Log.FsyncEvery, Retention: retention(c), Budget: budget, Logger: a.logger,
+	}, a.index)
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	return nil
+}
+
+func durability(name string) reqlog.Durability {
+	return map[string]reqlog.Durability{"strict": reqlog.Strict, "fsync": reqlog.Fsync}[name]
+}
+
+func retention(c *config.Config) reqlog.Retention {
+	return reqlog.Retention{
+		MaxAge: c.Log.MaxAge, MaxBodyAge: c.Log.MaxBodyAge, MaxRows: c.Log.MaxRows, MaxBytes: int64(c.Log.MaxBytes),
+		MinFree: int64(c.Log.MinFree), StopInserting: c.Log.WhenFull == "STOP_INSERTING",
+	}
+}
+
+func (a *App) openFronts(ctx, base context.Context, c *config.Config) error {
+	type server struct {
+		purpose string
+		addr    string
+		handler http.Handler
+	}
+	servers := []server{{"all", c.Listen, &router{app: a, data: true, control: true}}}
+	if c.AdminListen != "" {
+		servers = []server{
+			{"data", c.Listen, &router{app: a, data: true}},
+			{"admin", c.AdminListen, &router{app: a, control: true}},
+		}
+	}
+	for _, s := range servers {
+		l, err := listen(ctx, s.addr, clientConns(c.Limits.Conns), c.Timeouts.ClientWrite)
+		if err != nil {
+			return err
+		}
+		f, err := newFront(base, l, c, s.handler, a.logger)
+		if err != nil {
+			_ = l.Close()
+			return fmt.Errorf("tls: %w", err)
+		}
+		f.purpose = s.purpose
+		a.fronts = append(a.fronts, f)
+	}
+	return nil
+}
+
+// serve runs the listeners until ctx ends or one of them fails, and then shuts down.
+func (a *App) serve(ctx, base context.Context, abandon context.CancelCauseFunc) error {
+	failed := make(chan error, len(a.fronts))
+	for _, f := range a.fronts {
+		a.running.Go(func() {
+			if err := f.serve(); err != nil {
+				failed <- err
+			}
+		})
+	}
+	background, stop := context.WithCancel(base)
+	defer stop()
+	a.watch(background)
+	a.debug(background)
+	a.ready.Store(true)
+	if a.options.Ready != nil {
+		a.options.Ready(a.addrs())
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	a.shutdown(abandon)
+	stop()
+	a.running.Wait()
+	return err
+}
+
+// shutdown lets running requests end for the grace period, and then breaks them off.
+func (a *App) shutdown(abandon context.CancelCauseFunc) {
+	a.ready.Store(false)
+	close(a.stopping)
+	grace := a.loaded.Load().Config.Timeouts.Shutdown
+	a.logger.Info("stopping", "grace", grace.String())
+	if a.drain(grace) {
+		return
+	}
+	abandon(proxy.ErrShutdown())
+	if a.drain(abortGrace) {
+		return
+	}
+	for _, f := range a.fronts {
+		if err := f.server.Close(); err != nil {
+			a.logger.Warn("close listener", "error", err)
+		}
+	}
+}
+
+// abortGrace is how long requests that were broken off have to be settled.
+const abortGrace = 5 * time.Second
+
+// drain waits until all servers are idle, or until the time is up.
+func (a *App) drain(grace time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	var drained sync.WaitGroup
+	idle := atomic.Bool{}
+	idle.Store(true)
+	for _, f := range a.fronts {
+		drained.Go(func() {
+			if f.server.Shutdown(ctx) != nil {
+				idle.Store(false)
+			}
+		})
+	}
+	drained.Wait()
+	return idle.Load()
+}
+
+// logGrace bounds how long closing waits for the log's disk.
+const logGrace = 30 * time.Second
+
+// close undoes open, the highest part first.
+func (a *App) close() {
+	for _, f := range a.fronts {
+		_ = f.listener.Close() // closed already, unless open failed
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), logGrace)
+	defer cancel()
+	var errs []error
+	if a.log != nil {
+		errs = append(errs, a.log.Close(ctx))
+	}
+	if a.index != nil {
+		errs = append(errs, a.index.Close())
+	}
+	if a.upstream != nil {
+		a.upstream.Close()
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		a.logger.Error("closing", "error", err)
+	}
+}
+
+func (a *App) addrs() Addrs {
+	loaded := a.loaded.Load()
+	at := Addrs{
+		Listen: a.fronts[0].listener.Addr().String(), TLS: a.fronts[0].cert != nil, BasePath: loaded.Config.BasePath,
+		DataDir: loaded.Config.DataDir, NewData: a.newData, File: loaded.File, Warnings: loaded.Warnings,
+	}
+	if len(a.fronts) > 1 {
+		at.Admin = a.fronts[1].listener.Addr().String()
+	}
+	return at
+}

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/provider"
+	"github.com/sluicehq/sluice/internal/proxy"
+	"github.com/sluicehq/sluice/internal/reqlog"
+)
+
+// reloadState tells how the last reload went.
+type reloadState struct {
+	mu      sync.Mutex
+	at      time.Time // of the last attempt; zero: there was none
+	err     string    // why the old settings are still in force; "": they are not
+	pending []string  // settings that changed and need a restart
+}
+
+func (s *reloadState) set(err string, pending []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at, s.err, s.pending = time.Now(), err, pending
+}
+
+func (s *reloadState) get() (at time.Time, err string, pending []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at, s.err, s.pending
+}
+
+// watch starts what runs beside the listeners: reloading, and the caller's look at each entry.
+func (a *App) watch(ctx context.Context) {
+	changed := make(chan struct{}, 1)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	if file := a.loaded.Load().File; file != "" {
+		a.running.Go(func() {
+			err := config.Watch(ctx, file, func() {
+				select {
+				case changed <- struct{}{}:
+				default:
+				}
+			})
+			if err != nil && ctx.Err() == nil {
+				a.logger.Warn("the configuration file is not watched: send SIGHUP to reload", "error", err)
+			}
+		})
+	}
+	a.running.Go(func() {
+		defer signal.Stop(hup)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hup:
+			case <-changed:
+			}
+			a.reload()
+		}
+	})
+	if a.options.OnEntry != nil {
+		a.running.Go(func() { a.follow(ctx) })
+	}
+}
+
+// follow shows the caller each entry from here on.
+func (a *App) follow(ctx context.Context) {
+	for record, err := range a.log.Follow(ctx, a.log.Head()) {
+		if err == nil && record.Kind == reqlog.KindEntry && !record.CountOnly {
+			a.options.OnEntry(&record.Entry)
+		}
+	}
+}
+
+// reload reads the configuration again. A broken one keeps the old settings, and says so in the log
+// and in status.
+func (a *App) reload() {
+	loaded, err := config.Load(a.options.Source)
+	if err != nil {
+		a.refuse(err)
+		return
+	}
+	table, err := provider.NewTable(loaded.Config.Providers)
+	if err != nil {
+		a.refuse(err)
+		return
+	}
+	for _, f := range a.fronts {
+		if f.cert != nil {
+			if err := f.cert.load(); err != nil {
+				a.refuse(err)
+				return
+			}
+		}
+	}
+	pending := needRestart(loaded.Config.Diff(a.first))
+	a.loaded.Store(loaded)
+	a.proxy.SetSettings(proxy.NewSettings(&loaded.Config, table))
+	a.view.Store(viewSettings(&loaded.Config, table))
+	a.log.SetRetention(retention(&loaded.Config))
+	if err := a.level.UnmarshalText([]byte(loaded.Config.Log.Level)); err != nil {
+		a.logger.Error("log level", "error", err) // validated: cannot happen
+	}
+	a.reloads.set("", pending)
+	a.logger.Info("configuration reloaded", "file", loaded.File, "need_restart", strings.Join(pending, " "))
+}
+
+func (a *App) refuse(err error) {
+	a.reloads.set(err.Error(), nil)
+	a.logger.Error("the configuration is not valid: the old one stays in force", "error", err)
+}
+
+// needRestart picks the settings that are read at the start only.
+func needRestart(changes []config.Change) []string {
+	var pending []string
+	for _, c := range changes {
+		if c.Restart {
+			pending = append(pending, c.Path)
+		}
+	}
+	return pending
+}
+
+// debug serves profiles on the address in SLUICE_DEBUG_PPROF, which must be loopback.
+func (a *App) debug(ctx context.Context) {
+	addr := ""
+	for _, entry := range a.options.Source.Env {
+		if v, ok := strings.CutPrefix(entry, "SLUICE_DEBUG_PPROF="); ok {
+			addr = v
+		}
+	}
+	if addr == "" {
+		return
+	}
+	if !strings.HasPrefix(addr, "127.0.0.1:") && !strings.HasPrefix(addr, "[::1]:") {
+		a.logger.Error("SLUICE_DEBUG_PPROF must be a loopback address, such as 127.0.0.1:6060")
+		return
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	server := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	a.running.Go(func() {
+		if err := server.ListenAndServe(); err != nil && ctx.Err() == nil {
+			a.logger.Error("profiles are not served", "error", err)
+		}
+	})
+	a.running.Go(func() {
+		<-ctx.Done()
+		_ = server.Close() // nothing to be done about it
+	})
+}

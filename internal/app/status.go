@@ -1,0 +1,67 @@
+package app
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/admin"
+	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/provider"
+)
+
+// viewSettings is what the management API shows of c.
+func viewSettings(c *config.Config, table *provider.Table) *admin.Settings {
+	v := &admin.Settings{
+		BasePath: c.BasePath, Loaded: time.Now().UTC(),
+		Provider: func(segment string) (string, bool) {
+			p, ok := table.Find(segment)
+			if !ok {
+				return "", false
+			}
+			return p.Slug, true
+		},
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Accounts)) {
+		a := c.Accounts[id]
+		view := admin.Account{ID: id, Aliases: a.Aliases}
+		for _, gateway := range slices.Sorted(maps.Keys(a.Gateways)) {
+			g := a.Gateways[gateway]
+			view.Gateways = append(view.Gateways, admin.Gateway{
+				ID: gateway, CollectLogs: g.CollectLogs == nil || *g.CollectLogs,
+				CollectPayload: g.CollectPayload == nil || *g.CollectPayload,
+				MaxRows:        c.Log.MaxRows, WhenFull: c.Log.WhenFull,
+			})
+		}
+		v.Accounts = append(v.Accounts, view)
+	}
+	return v
+}
+
+// status is what the process knows of itself.
+func (a *App) status() admin.Status {
+	loaded := a.loaded.Load()
+	at, failure, pending := a.reloads.get()
+	s := admin.Status{
+		Version: a.options.Version, Started: a.started.UTC(), DataDir: loaded.Config.DataDir,
+		Config: admin.Config{
+			File: loaded.File, Loaded: a.view.Load().Loaded, Error: failure, Warnings: slices.Clone(loaded.Warnings),
+		},
+		InFlight: a.proxy.Running(), MemoryUsed: a.memory.Used(), MemoryLimit: a.memory.Limit(),
+	}
+	if failure != "" {
+		s.Config.FailedAt = at.UTC()
+	}
+	for _, setting := range pending {
+		s.Config.Warnings = append(s.Config.Warnings, setting+" has changed and takes effect at the next start")
+	}
+	for _, f := range a.fronts {
+		s.Listeners = append(s.Listeners, admin.Listener{Purpose: f.purpose, Address: f.listener.Addr().String(), TLS: f.cert != nil})
+	}
+	for _, h := range a.upstream.Stats() {
+		s.Upstreams = append(s.Upstreams, admin.Upstream{
+			Host: h.Host, Scheme: h.Scheme, Via: h.Via, Open: h.Open, Idle: h.Idle, Dialing: h.Dialing, Waiting: h.Waiting,
+		})
+	}
+	return s
+}
