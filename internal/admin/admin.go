@@ -16,6 +16,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -91,7 +92,7 @@ type Gateway struct {
 type server struct {
 	Deps
 	fields   fieldSet
-	document document
+	document func() document // rendered at the first call: it takes longer than all else that New does
 }
 
 // New returns the handler of everything under /client/v4. It does not clean paths, and expects them
@@ -114,7 +115,7 @@ func New(d Deps) http.Handler {
 	schemas := api.OpenAPI().Components.Schemas.Map()
 	delete(schemas, "ErrorModel")
 	delete(schemas, "ErrorDetail")
-	s.document = newDocument(api.OpenAPI())
+	s.document = sync.OnceValue(func() document { return newDocument(api.OpenAPI()) })
 	return router
 }
 

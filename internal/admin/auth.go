@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -51,9 +52,15 @@ func (s *server) caller(r *http.Request) Role {
 	return RoleNone
 }
 
-// local reports whether r came by loopback and names loopback as its host. The second guards against a
-// web page whose name was made to resolve to this machine: its requests carry its own name.
+// local reports whether r comes from this machine: by loopback, naming loopback as its host, and not
+// passed on by a proxy. The name guards against a web page whose name was made to resolve to this
+// machine, since its requests carry that name; the last against a proxy that lets the world in.
 func local(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
 	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {
 		return false
@@ -81,6 +88,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if s.caller(r) == RoleNone {
 			s.refuse(w)
 			return
@@ -105,7 +113,7 @@ func (s *server) require(role Role) func(huma.Context, func(huma.Context)) {
 func (s *server) refuse(w http.ResponseWriter) {
 	f := Fault{Code: codeAuthentication, Message: "Authentication error", Hint: "send the admin token: Authorization: Bearer …"}
 	if s.Token().IsZero() {
-		f.Hint = "no admin token is set, so only loopback addresses are let in: set admin_token (SLUICE_ADMIN_TOKEN)"
+		f.Hint = "no admin token is set, so only direct calls to a loopback address are let in: set admin_token (SLUICE_ADMIN_TOKEN)"
 	}
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	writeFailure(w, newFailure(http.StatusUnauthorized, f))
@@ -118,11 +126,11 @@ func (s *server) recover(w http.ResponseWriter, r *http.Request) {
 	if v == nil {
 		return
 	}
-	if v == http.ErrAbortHandler || r.Context().Err() != nil {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(http.ErrAbortHandler)
 	}
 	s.Logger.ErrorContext(r.Context(), "management call panicked", "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
-	if w.Header().Get("Content-Type") != "" {
+	if w.Header().Get("Content-Type") != "" || r.Context().Err() != nil {
 		panic(http.ErrAbortHandler)
 	}
 	writeFailure(w, internalFailure())

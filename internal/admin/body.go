@@ -104,7 +104,6 @@ type storedBody struct {
 func (b *storedBody) serve(w http.ResponseWriter, in *BodyInput) error {
 	h := w.Header()
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Content-Disposition", `attachment; filename="`+b.id.String()+"-"+b.side+`"`)
 	h.Set("Content-Type", mediaType(b.info.Type))
 	if b.info.Truncated {
@@ -182,7 +181,7 @@ type errorKeeper struct {
 
 func (k *errorKeeper) Read(p []byte) (int, error) {
 	n, err := k.r.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is the bare value
+	if err != nil && err != io.EOF {
 		k.err = err
 	}
 	return n, err

@@ -114,7 +114,7 @@ type markReader struct{ r io.Reader }
 
 func (m markReader) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is the bare value
+	if err != nil && err != io.EOF {
 		err = fmt.Errorf("%w: %w", errStored, err)
 	}
 	return n, err

@@ -151,8 +151,19 @@ const (
 	basisAttempts basis = "attempts" // an attempt, as in the reference
 )
 
-// viewEntry shows e. In basisAttempts a cache hit has no tokens, as in the reference.
+// viewEntry shows all of e.
 func viewEntry(e *sluice.LogEntry, step int, b basis) *Entry {
+	v := viewRow(e, step, b)
+	v.Usage, v.Timeline, v.Attempts = Counts(e.Usage), viewTimeline(e.Timeline), viewAttempts(e)
+	v.Request, v.Response = viewBody(e.Request), viewBody(e.Response)
+	v.RequestHeaders, v.ResponseHeaders = viewHeader(e.ReqHeader), viewHeader(e.RespHeader)
+	v.Notes = append([]string{}, e.Notes...)
+	return v
+}
+
+// viewRow shows of e what a list does by default, and single values besides. In basisAttempts a cache
+// hit has no tokens, as in the reference.
+func viewRow(e *sluice.LogEntry, step int, b basis) *Entry {
 	v := &Entry{
 		ID: e.ID.String(), CreatedAt: stamp(e.Start), Provider: e.Provider, Model: e.Model,
 		ModelType: optional(modelType(e.Endpoint)), Path: e.Path, Duration: e.Timeline.End.Milliseconds(),
@@ -166,11 +177,7 @@ func viewEntry(e *sluice.LogEntry, step int, b basis) *Entry {
 		Streamed: e.Streamed, TTFT: Millis(e.Timeline.FirstToken), AttemptCount: len(e.Attempts), Key: optional(e.Key),
 		UsageBasis: e.Usage.Basis.String(), CacheStatus: reqlog.CacheName(e.Cache), Finish: optional(e.Finish), Method: e.Method,
 		UserAgent: optional(e.UserAgent), EventID: optional(e.EventID), TraceID: optional(e.TraceID),
-
-		Usage: Counts(e.Usage), Timeline: viewTimeline(e.Timeline), Attempts: viewAttempts(e),
-		Request: viewBody(e.Request), Response: viewBody(e.Response),
-		RequestHeaders: viewHeader(e.ReqHeader), ResponseHeaders: viewHeader(e.RespHeader),
-		Notes: append([]string{}, e.Notes...), RequestSize: e.Request.Size, ResponseSize: e.Response.Size,
+		RequestSize: e.Request.Size, ResponseSize: e.Response.Size,
 	}
 	if v.Model == "" {
 		v.Model = e.Served

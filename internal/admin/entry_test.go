@@ -9,6 +9,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
 func TestMoneyIsAnExactDecimal(t *testing.T) {
@@ -71,8 +72,10 @@ func TestAnEntryHasTheReferencesFields(t *testing.T) {
 	var ids sluice.IDs
 	e := entryAt(&ids, 0)
 	e.Metadata = []sluice.MetaValue{
-		{Key: "user_id", Value: "42", Kind: sluice.MetaNumber}, {Key: "team", Value: "a\"b", Kind: sluice.MetaString},
-		{Key: "test", Value: "true", Kind: sluice.MetaBool}, {Key: "broken", Value: "1e", Kind: sluice.MetaNumber},
+		{Key: "user_id", Value: "42", Kind: sluice.MetaNumber},
+		{Key: "team", Value: "a\"b", Kind: sluice.MetaString},
+		{Key: "test", Value: "true", Kind: sluice.MetaBool},
+		{Key: "broken", Value: "1e", Kind: sluice.MetaNumber},
 	}
 	got := object(t, viewEntry(&e, 0, basisAttempts))
 	want := map[string]any{
@@ -261,5 +264,23 @@ func TestAnAttemptIsAnEntryInTheReferencesShape(t *testing.T) {
 	}
 	if v := viewAttempts(&e); v[0].ID != e.ID.WithAttempt(1).String() || v[2].ID != e.ID.String() {
 		t.Errorf("ids inside the request: %s, %s", v[0].ID, v[2].ID)
+	}
+}
+
+// BenchmarkPage writes the rows of a page of 50 as a list shows them.
+func BenchmarkPage(b *testing.B) {
+	var ids sluice.IDs
+	s := &server{fields: newFieldSet()}
+	stored := make([]reqlog.Row, 50)
+	for i := range stored {
+		stored[i].Entry = entryAt(&ids, 0)
+		stored[i].Entry.Metadata = []sluice.MetaValue{{Key: "user_id", Value: "42", Kind: sluice.MetaNumber}, {Key: "team", Value: "search"}}
+	}
+	q := &logsQuery{keep: s.fields.list, basis: basisRequests}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := json.Marshal(s.rows(stored, q)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -139,6 +139,16 @@ func TestEachSubscriptionHasItsFilter(t *testing.T) {
 	}
 }
 
+func TestASubscriptionsFilterMayHoldCommasAndColons(t *testing.T) {
+	b := newBench(t)
+	s := b.follow("sub=" + url.QueryEscape(`a:provider:anthropic,openai path:"x:y,z" gateway:prod`))
+	s.want("tick", "")
+	other, e := entryAt(&b.ids, 0), entryAt(&b.ids, 0)
+	e.Path, e.Gateway = "x:y,z", "prod"
+	b.log.add(reqlog.KindEntry, other, e)
+	s.want("close", e.ID.String())
+}
+
 func TestAnOpenRequestIsClosedEvenWhenItNoLongerMatches(t *testing.T) {
 	b := newBench(t)
 	s := b.follow("sub=" + url.QueryEscape("running:status:in_flight"))

@@ -297,8 +297,10 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	return b
 }
 
-const accountPath = "/client/v4/accounts/default/ai-gateway"
-const logsPath = accountPath + "/gateways/default/logs"
+const (
+	accountPath = "/client/v4/accounts/default/ai-gateway"
+	logsPath    = accountPath + "/gateways/default/logs"
+)
 
 // get calls path with the token.
 func (b *bench) get(path string, header ...string) *http.Response {

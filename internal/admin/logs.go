@@ -196,10 +196,11 @@ func (s *server) rows(stored []reqlog.Row, q *logsQuery) []Row {
 }
 
 func (s *server) row(it *item, q *logsQuery) Row {
-	v := viewEntry(&it.entry, it.step, q.basis)
-	if !q.whole {
-		v.cutForList()
+	if q.whole {
+		return Row{viewEntry(&it.entry, it.step, q.basis), &s.fields, q.keep}
 	}
+	v := viewRow(&it.entry, it.step, q.basis)
+	v.cutForList()
 	return Row{v, &s.fields, q.keep}
 }
 

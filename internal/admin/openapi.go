@@ -12,7 +12,7 @@ import (
 // document is the OpenAPI document in both its forms.
 type document struct{ json, yaml []byte }
 
-// newDocument renders d once. d comes from our own types, so that it cannot fail to render unless a
+// newDocument renders d. d comes from our own types, so that it cannot fail to render unless a
 // type was added that has no schema: that is for the first test to notice.
 func newDocument(d *huma.OpenAPI) document {
 	asJSON, err := json.MarshalIndent(d, "", "  ")
@@ -27,11 +27,11 @@ func newDocument(d *huma.OpenAPI) document {
 }
 
 func (s *server) openAPIJSON(context.Context, *struct{}) (*huma.StreamResponse, error) {
-	return raw("application/vnd.oai.openapi+json;version=3.1", s.document.json), nil
+	return raw("application/vnd.oai.openapi+json;version=3.1", s.document().json), nil
 }
 
 func (s *server) openAPIYAML(context.Context, *struct{}) (*huma.StreamResponse, error) {
-	return raw("application/vnd.oai.openapi;version=3.1", s.document.yaml), nil
+	return raw("application/vnd.oai.openapi;version=3.1", s.document().yaml), nil
 }
 
 // raw answers with bytes as they are.

@@ -51,7 +51,8 @@ func routes() []route {
 		get(RoleViewer, scope+"/gateways/{gateway}", "get-gateway", "Get a gateway", handle((*server).getGateway)),
 		get(RoleViewer, scope+"/gateways/{gateway}/url/{provider}", "get-gateway-url", "Get the address to call a provider at", handle((*server).getURL)),
 		get(RoleViewer, logs, "list-logs", "List log entries", handle((*server).listLogs)),
-		get(RoleViewer, logs+"/{id}", "get-log", "Get a log entry", handle((*server).getLog)),
+		// An entry's details hold the heads of its bodies, so they need what bodies need.
+		get(RoleEditor, logs+"/{id}", "get-log", "Get a log entry", handle((*server).getLog)),
 		get(RoleEditor, logs+"/{id}/request", "get-log-request", "Get the stored request body", handle((*server).getRequestBody)),
 		get(RoleEditor, logs+"/{id}/response", "get-log-response", "Get the stored response body", handle((*server).getResponseBody)),
 		get(RoleViewer, scope+"/events", "follow-events", "Follow log entries as they come, as server-sent events", handle((*server).followEvents)),

@@ -125,6 +125,18 @@ func TestWithoutATokenOnlyLoopbackIsLetIn(t *testing.T) {
 	}
 }
 
+func TestWithoutATokenNoProxyIsLetIn(t *testing.T) {
+	b := newBench(t, func(d *Deps) { d.Token = func() sluice.Secret { return sluice.Secret{} } })
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"} {
+		if resp := b.get(accountPath+"/gateways", name, "for=192.0.2.1"); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+	if resp := b.get(accountPath + "/gateways"); resp.StatusCode != http.StatusOK {
+		t.Errorf("directly: %d", resp.StatusCode)
+	}
+}
+
 func TestWhatDoesNotExistHasTheReferencesAnswer(t *testing.T) {
 	b := newBench(t)
 	b.fails("/client/v4/accounts/default/ai-gateway/nothing", http.StatusNotFound, codeUnroutable, "Could not route to /client/v4/accounts/default/ai-gateway/nothing")
@@ -222,5 +234,12 @@ func TestTheOpenAPIDocumentKnowsEveryRouteAndOnlyOurShapes(t *testing.T) {
 	}
 	if resp := b.get("/client/v4/openapi.yaml"); resp.StatusCode != http.StatusOK {
 		t.Errorf("yaml: %d", resp.StatusCode)
+	}
+}
+
+// BenchmarkNew is part of the time from start to the first request.
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		New(Deps{})
 	}
 }

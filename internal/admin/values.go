@@ -19,11 +19,13 @@ type Money struct {
 }
 
 // MarshalJSON writes the decimal without going through a float.
-func (m Money) MarshalJSON() ([]byte, error) {
+func (m Money) MarshalJSON() ([]byte, error) { return m.append(nil), nil }
+
+func (m Money) append(b []byte) []byte {
 	if !m.Known {
-		return []byte("null"), nil
+		return append(b, "null"...)
 	}
-	return appendDecimal(nil, int64(m.Nano), 9), nil
+	return appendDecimal(b, int64(m.Nano), 9)
 }
 
 // Schema describes Money for the OpenAPI document.
@@ -35,11 +37,13 @@ func (Money) Schema(huma.Registry) *huma.Schema {
 type Millis time.Duration
 
 // MarshalJSON writes the decimal; zero is null.
-func (m Millis) MarshalJSON() ([]byte, error) {
+func (m Millis) MarshalJSON() ([]byte, error) { return m.append(nil), nil }
+
+func (m Millis) append(b []byte) []byte {
 	if m == 0 {
-		return []byte("null"), nil
+		return append(b, "null"...)
 	}
-	return appendDecimal(nil, time.Duration(m).Microseconds(), 3), nil
+	return appendDecimal(b, time.Duration(m).Microseconds(), 3)
 }
 
 // Schema describes Millis for the OpenAPI document.
