@@ -12,8 +12,8 @@ import (
 	"github.com/sluicehq/sluice/internal/cli"
 )
 
-// version is set by the build.
-var version = "dev" //nolint:gochecknoglobals // the linker's -X writes it
+// version is set by the build: the linker's -X writes it.
+var version = "dev"
 
 func main() { os.Exit(run()) }
 

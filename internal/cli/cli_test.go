@@ -143,7 +143,7 @@ func goldenRun(t *testing.T, script string, parts []txtar.File) []txtar.File {
 	t.Helper()
 	server := api(t, script)
 	env := cli.Env{Environ: []string{"SLUICE_URL=" + server.URL, "LANG=C.UTF-8"}}
-	var args, kept = []string(nil), []txtar.File(nil)
+	args, kept := []string(nil), []txtar.File(nil)
 	for _, p := range parts {
 		text := strings.TrimSuffix(string(p.Data), "\n")
 		switch p.Name {
@@ -386,5 +386,61 @@ func TestTheAdminTokenStaysAtHome(t *testing.T) {
 	want := []string{"", "", "Bearer canary-canary-canary", "Bearer mine"}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestCompletionsKnowValuesAndGateways(t *testing.T) {
+	server := api(t, "/status\n"+`{"result":{"gateways":[{"id":"default"},{"id":"prod"}]}}`)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"logs", "list", "-o", ""}, "jsonl"},
+		{[]string{"stats", "--group", ""}, "model"},
+		{[]string{"endpoints", "--sdk", ""}, "openai-python"},
+		{[]string{"logs", "list", "--gateway", ""}, "prod"},
+		{[]string{"logs", ""}, "export"},
+	} {
+		r := run(t, cli.Env{Environ: []string{"SLUICE_URL=" + server.URL}}, append([]string{"__complete"}, tt.args...)...)
+		if r.code != 0 || !strings.Contains(r.out, tt.want) {
+			t.Errorf("%v: %+v", tt.args, r)
+		}
+	}
+	r := run(t, cli.Env{}, "__complete", "logs", "list", "--url", nobody(t), "--gateway", "")
+	if r.code != 0 || strings.Contains(r.out, "rror") {
+		t.Errorf("without a server: %+v", r)
+	}
+}
+
+func TestDoctorCountsProblemsAndWarnings(t *testing.T) {
+	for _, tt := range []struct {
+		env    string
+		strict bool
+		code   int
+	}{
+		{"", false, 0},
+		{"", true, 0},
+		{"HTTPS_PROXY=http://127.0.0.1:9", false, 0},
+		{"HTTPS_PROXY=http://127.0.0.1:9", true, 9},
+		{"SLUICE_LOG_LEVEL=loud", false, 9},
+		{"SLUICE_DATA_DIR=/dev/null/x", false, 9},
+	} {
+		t.Chdir(t.TempDir())
+		args := []string{"doctor", "--offline", "--json"}
+		if tt.strict {
+			args = append(args, "--strict")
+		}
+		r := run(t, cli.Env{Environ: []string{tt.env}}, args...)
+		if r.code != tt.code || !json.Valid([]byte(r.out)) {
+			t.Errorf("%+v: %+v", tt, r)
+		}
+	}
+}
+
+func TestNothingAfterTheTokenIsShownWithVerbose(t *testing.T) {
+	server := api(t, "/status\n"+`{"result":{}}`)
+	r := run(t, cli.Env{Environ: []string{"SLUICE_URL=" + server.URL, "SLUICE_TOKEN=canary"}}, "status", "-vv", "--json")
+	if r.code != 0 || strings.Contains(r.err, "canary") || !strings.Contains(r.err, "GET "+server.URL) || r.out != "{}\n" {
+		t.Errorf("%+v", r)
 	}
 }

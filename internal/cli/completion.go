@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"time"
+
 	"github.com/spf13/cobra"
 )
 
@@ -25,4 +29,56 @@ func (a *commands) completionCommand() *cobra.Command {
 	c.Args = args(1, 1)
 	c.Example = "source <(sluice completion bash)\nsluice completion zsh > ~/.zfunc/_sluice\nsluice completion fish > ~/.config/fish/completions/sluice.fish"
 	return c
+}
+
+// completeFlags makes completions know the values of flags that have a fixed set of them, and the
+// server's gateways.
+func (a *commands) completeFlags(root *cobra.Command) {
+	sets := map[string][]string{
+		"output": {"table", "wide", "csv", "json", "jsonl", "yaml"},
+		"color":  {"auto", "always", "never"},
+		"group":  {"provider", "model", "key", "status", "cache", "gateway"},
+		"order":  {"created_at", "duration", "cost", "tokens_in", "tokens_out", "provider", "model"},
+	}
+	for _, s := range snippets() {
+		sets["sdk"] = append(sets["sdk"], s.name)
+	}
+	var errs []error
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		for name, values := range sets {
+			if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil {
+				errs = append(errs, c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	errs = append(errs, root.RegisterFlagCompletionFunc("gateway", a.completeGateway))
+	if err := errors.Join(errs...); err != nil {
+		panic("cli: " + err.Error()) // a flag named twice or not at all: ours
+	}
+}
+
+// completeGateway asks the server, and is silent when it does not answer at once.
+func (a *commands) completeGateway(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	const patience = 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(cmd.Context(), patience)
+	defer cancel()
+	c, err := a.client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer c.Close()
+	s, err := c.Status(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, g := range s.Gateways {
+		names = append(names, g.ID)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }

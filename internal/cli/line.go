@@ -163,9 +163,14 @@ func (a *commands) cells(l *line, when string, wide, tail bool) []cell {
 		status = strings.TrimSpace(a.sign(sign) + " " + status + " " + word)
 	}
 	row := []cell{
-		{text: when}, {status, c}, {text: l.model},
-		{text: a.millis(l.duration)}, {text: a.optionalMillis(l.ttft)},
-		{text: a.optionalCount(l.in)}, {text: a.optionalCount(l.out)}, {text: a.money(l.cost)},
+		{text: when},
+		{status, c},
+		{text: l.model},
+		{text: a.millis(l.duration)},
+		{text: a.optionalMillis(l.ttft)},
+		{text: a.optionalCount(l.in)},
+		{text: a.optionalCount(l.out)},
+		{text: a.money(l.cost)},
 	}
 	if !tail || wide {
 		row = append(row, cell{text: l.id})

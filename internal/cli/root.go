@@ -3,7 +3,7 @@ package cli
 import (
 	"fmt"
 	"net"
-	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,6 +53,7 @@ func (a *commands) root() *cobra.Command {
 		a.serveCommand(), a.statusCommand(), a.doctorCommand(), a.endpointsCommand(), a.chatCommand(),
 		a.logsCommand(), a.statsCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.docsCommand(),
 	)
+	a.completeFlags(root)
 	root.Example = "sluice serve\nsluice chat \"Hello, Sluice\"\nsluice logs tail 'status:error'"
 	return root
 }
@@ -168,7 +169,11 @@ func (a *commands) client() (*client.Client, error) {
 	}
 	if a.flags.verbose >= 2 {
 		o.Trace = func(method, url string, status int, err error) {
-			fmt.Fprintf(a.Stderr, "%s %s → %d %v\n", method, printable(url, false), status, errText(err))
+			what := strconv.Itoa(status)
+			if err != nil {
+				what = err.Error()
+			}
+			fmt.Fprintln(a.Stderr, a.sign(printable(method+" "+url+" → "+what, false)))
 		}
 	}
 	c, err := client.New(o)
@@ -176,13 +181,6 @@ func (a *commands) client() (*client.Client, error) {
 		return nil, &failure{code: exitUsage, err: err, hint: "for example --url " + client.DefaultURL}
 	}
 	return c, nil
-}
-
-func errText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 // server finds the server's address and its token: as it was said, else as the configuration of a server
@@ -235,12 +233,4 @@ func reachable(addr string) string {
 		host = "::1"
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// hostOf returns the host and port of an address, for sentences.
-func hostOf(address string) string {
-	if u, err := url.Parse(address); err == nil && u.Host != "" {
-		return u.Host
-	}
-	return address
 }

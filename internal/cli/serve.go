@@ -2,10 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -76,7 +79,18 @@ func (a *commands) serve(ctx context.Context, flags map[string]string) error {
 	if a.OutTerminal && !a.flags.quiet {
 		o.OnEntry = a.accessLines()
 	}
-	return app.Run(ctx, o)
+	return explainServe(app.Run(ctx, o))
+}
+
+// explainServe adds the remedy for what most often keeps a server from starting.
+func explainServe(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &failure{code: exitFailed, err: err, hint: "another process listens there, perhaps another sluice (sluice status); or choose another: --listen 127.0.0.1:8089"}
+	case errors.Is(err, fs.ErrPermission):
+		return &failure{code: exitFailed, err: err, hint: "give the user that runs sluice the right to it, or set data_dir (SLUICE_DATA_DIR)"}
+	}
+	return err
 }
 
 // banner tells where the gateway can be reached, and how to try it.

@@ -43,10 +43,13 @@ func Watch(ctx context.Context, file string, changed func()) error {
 			return nil
 		case _, ok := <-w.Events:
 			if !ok {
-				return fmt.Errorf("watch %s: the watcher has ended", file)
+				return errWatcherEnded(file)
 			}
 			look()
-		case <-w.Errors: // events were lost
+		case _, ok := <-w.Errors: // events were lost
+			if !ok {
+				return errWatcherEnded(file)
+			}
 			look()
 		case <-timer.C:
 			waiting = false
@@ -58,6 +61,8 @@ func Watch(ctx context.Context, file string, changed func()) error {
 		}
 	}
 }
+
+func errWatcherEnded(file string) error { return fmt.Errorf("watch %s: the watcher has ended", file) }
 
 // watchDirs watches the directory that the file's name lies in and the one where its content does: a
 // directory sees what is renamed over a file, the file itself does not.
