@@ -3,7 +3,11 @@
 // network, clock or logger.
 package wire
 
-import sluice "github.com/sluicehq/sluice"
+import (
+	"strings"
+
+	sluice "github.com/sluicehq/sluice"
+)
 
 // Meter watches the bytes of one answer's body, decoded (no content encoding), in any cuts. Its
 // memory is bounded whatever the bytes are. It never fails: bytes that it cannot read leave counts
@@ -35,5 +39,25 @@ type Reading struct {
 	Model  string // the model that the answer names
 	Finish string // the last finish reason, as the provider words it
 	Error  string // message of an error body or error event, at most 1 KB
-	Seen   Sighting
+	// Tier is the service tier that the answer names, as Tier returns it: "batch", "flex", "priority",
+	// "fast", …; "" when it names none, or the ordinary one.
+	Tier string
+	// Geo is where the answer says that it was computed, where that has a price: Anthropic's
+	// usage.inference_geo ("us", "global"). "" when it does not say.
+	Geo string
+	// Cost is what the answer says that it was charged for, in US dollars: digits with at most one point
+	// among them, exact. "" when it does not say.
+	Cost string
+	Seen Sighting
+}
+
+// Tier returns the service tier that a provider calls name: in lower case, and "" for the ordinary one,
+// which has many names.
+func Tier(name string) string {
+	name = strings.ToLower(name)
+	switch name {
+	case "default", "standard", "auto", "on_demand", "unspecified":
+		return ""
+	}
+	return name
 }

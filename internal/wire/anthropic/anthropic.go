@@ -111,6 +111,7 @@ func (m *meter) Seen() wire.Sighting { return m.r.Seen }
 func (m *meter) Close() wire.Reading {
 	m.in.Close()
 	m.r.Usage = m.counts.usage()
+	m.r.Tier, m.r.Geo = m.counts.served(), m.counts.geo
 	return m.r
 }
 

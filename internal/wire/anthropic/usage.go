@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire"
 	"github.com/sluicehq/sluice/internal/wire/jsonscan"
 )
 
@@ -14,6 +15,7 @@ type counts struct {
 	input, output, cacheWrite, cacheRead count
 	write5m, write1h                     count
 	thinking, searches                   count
+	tier, speed, geo                     string
 }
 
 // count is a number that may be unknown.
@@ -26,7 +28,7 @@ type count struct {
 func (c *counts) take(v jsonscan.Value) {
 	keys := [...]string{
 		"input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens",
-		"cache_creation", "output_tokens_details", "server_tool_use",
+		"cache_creation", "output_tokens_details", "server_tool_use", "service_tier", "speed", "inference_geo",
 	}
 	var out [len(keys)]jsonscan.Value
 	if v.Kind != jsonscan.Object || !jsonscan.Top(v.Raw, keys[:], out[:]).Valid {
@@ -45,6 +47,9 @@ func (c *counts) take(v jsonscan.Value) {
 	if tools, ok := members(out[6], "web_search_requests", ""); ok {
 		c.searches.set(tools[0])
 	}
+	for i, to := range [...]*string{&c.tier, &c.speed, &c.geo} {
+		remember(to, out[7+i])
+	}
 }
 
 func members(v jsonscan.Value, a, b string) (out [2]jsonscan.Value, ok bool) {
@@ -60,6 +65,15 @@ func (c *count) set(v jsonscan.Value) {
 	if n, ok := v.Count(); ok {
 		*c = count{n, true}
 	}
+}
+
+// served returns the service tier. Speed has a price as a tier has, and stands for one where it is not
+// the ordinary one.
+func (c *counts) served() string {
+	if speed := wire.Tier(c.speed); speed != "" {
+		return speed
+	}
+	return wire.Tier(c.tier)
 }
 
 // known reports whether anything was reported.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -141,6 +142,39 @@ func (v Value) Int() (n int64, ok bool) {
 		return -int64(u), u <= 1<<63
 	}
 	return int64(u), u <= math.MaxInt64
+}
+
+// Decimal returns a number that is not negative as a decimal without exponent, times 10 to the power
+// shift, exactly. ok is false for any other value, and for one that is written in more than 64 bytes or
+// with an exponent beyond 40.
+func (v Value) Decimal(shift int) (text string, ok bool) {
+	if v.Kind != Number || len(v.Raw) == 0 || len(v.Raw) > 64 {
+		return "", false
+	}
+	number, exponent, scientific := strings.Cut(strings.ToLower(string(v.Raw)), "e")
+	if scientific {
+		e, err := strconv.Atoi(exponent)
+		if err != nil || e < -40 || e > 40 {
+			return "", false
+		}
+		shift += e
+	}
+	whole, fraction, _ := strings.Cut(number, ".")
+	digits := whole + fraction
+	if whole == "" || strings.Trim(digits, "0123456789") != "" {
+		return "", false
+	}
+	point := len(whole) + shift
+	if point < 1 {
+		digits = strings.Repeat("0", 1-point) + digits
+		point = 1
+	}
+	digits += strings.Repeat("0", max(0, point-len(digits)))
+	whole, fraction = strings.TrimLeft(digits[:point-1], "0")+digits[point-1:point], digits[point:]
+	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
+		return whole + "." + fraction, true
+	}
+	return whole, true
 }
 
 // Count returns the value of a number that counts something: not negative, below 2^53. Fractions are

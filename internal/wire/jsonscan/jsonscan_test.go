@@ -240,3 +240,38 @@ func BenchmarkTop(b *testing.B) {
 		})
 	}
 }
+
+func TestDecimal(t *testing.T) {
+	for _, c := range []struct {
+		in    string
+		shift int
+		want  string
+	}{
+		{"0", 0, "0"},
+		{"0.0", 0, "0"},
+		{"12", 0, "12"},
+		{"0.00014", 0, "0.00014"},
+		{"1.40e-4", 0, "0.00014"},
+		{"1E+3", 0, "1000"},
+		{"1.25e1", 0, "12.5"},
+		{"37756000", -10, "0.0037756"},
+		{"10000000000", -10, "1"},
+		{"123456789012", -10, "12.3456789012"},
+		{"9007199254740993", 0, "9007199254740993"},
+		{"-1", 0, ""},
+		{"1e99", 0, ""},
+		{"1ex", 0, ""},
+		{"NaN", 0, ""},
+		{strings.Repeat("1", 65), 0, ""},
+		{`"1"`, 0, ""},
+		{"null", 0, ""},
+	} {
+		got, ok := jsonscan.Of([]byte(c.in)).Decimal(c.shift)
+		if got != c.want || ok != (c.want != "") {
+			t.Errorf("%s shifted by %d is %q, %t; want %q", c.in, c.shift, got, ok, c.want)
+		}
+	}
+	if _, ok := (jsonscan.Value{}).Decimal(0); ok {
+		t.Error("what was not found has a value")
+	}
+}

@@ -17,6 +17,7 @@ type meter struct {
 	r        wire.Reading
 	text     text
 	kind     string // the last type of an event: repeated ones cost nothing
+	tier     string // the last service tier, as it was worded
 }
 
 // text is what was picked from the current event, or from the whole answer.
@@ -44,6 +45,7 @@ func (m *meter) Seen() wire.Sighting { return m.r.Seen }
 
 func (m *meter) Close() wire.Reading {
 	m.in.Close()
+	m.r.Tier = wire.Tier(m.tier)
 	return m.r
 }
 
@@ -64,6 +66,11 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 			x.usage, x.answered = true, true
 			merge(&h.r.Usage, u)
 		}
+		if c := costOf(v); c != "" {
+			h.r.Cost = c
+		}
+	case tier:
+		remember(&h.tier, v)
 	case choices:
 		x.choices, x.answered = true, true
 	case finish:

@@ -21,6 +21,7 @@ const (
 	code         // its code or type, for want of a message
 	flat         // a message that is an error's when the text holds nothing else
 	object       // the type of an object
+	tier         // the service tier that the answer was given
 )
 
 // path is a place in a text and what stands there.
@@ -78,6 +79,7 @@ func shared() []path {
 	return []path{
 		{"model", jsonpick.Whole, model},
 		{"usage", jsonpick.Whole, usage},
+		{"service_tier", jsonpick.Whole, tier},
 		{"error", jsonpick.Whole, failure},
 		{"error.message", jsonpick.Whole, message},
 		{"error.code", jsonpick.Whole, code},
@@ -125,6 +127,7 @@ func responsePaths() []path {
 	return append(paths,
 		path{"response.model", jsonpick.Whole, model},
 		path{"response.usage", jsonpick.Whole, usage},
+		path{"response.service_tier", jsonpick.Whole, tier},
 		path{"response.error", jsonpick.Whole, failure},
 		path{"response.error.message", jsonpick.Whole, message},
 		path{"response.error.code", jsonpick.Whole, code},

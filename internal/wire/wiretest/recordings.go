@@ -91,7 +91,8 @@ func Format(r wire.Reading) string {
 		}
 	}
 	b.WriteByte('\n')
-	for _, part := range []struct{ name, text string }{{"model", r.Model}, {"finish", r.Finish}, {"error", r.Error}} {
+	for _, part := range []struct{ name, text string }{{"model", r.Model}, {"finish", r.Finish}, {"error", r.Error},
+		{"tier", r.Tier}, {"geo", r.Geo}, {"cost", r.Cost}} {
 		if part.text != "" {
 			fmt.Fprintf(&b, "%s: %q\n", part.name, part.text)
 		}
