@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -30,6 +32,10 @@ func TestMain(m *testing.M) {
 //	stop [signal] [code]    end it (INT, 0) and check its exit code
 //	eventually re args…     run sluice until its stdout matches
 //	tail n args…            sluice logs tail until n lines have come, then Ctrl-C; they are in $WORK/tail.out
+//	proxy                   put a relay before the server, which SLUICE_URL then names
+//	tail-begin args…        begin sluice logs tail
+//	cut n                   when the tail has n lines, break all connections through the relay
+//	tail-end n              as tail, of the one that was begun
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -37,21 +43,30 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Values[serverKey{}] = &server{}
 			e.Setenv("LANG", "C.UTF-8")
+			e.Setenv("GORACE", "atexit_sleep_ms=10") // a program under the race detector waits a second at its end
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serve, "stop": stop, "eventually": eventually, "tail": tail,
+			"proxy": proxy, "cut": cut, "tail-begin": tailBegin, "tail-end": tailEnd,
 		},
 	})
 }
 
 type serverKey struct{}
 
-// server is the running server of a script.
-type server struct {
+// process is a running command of a script.
+type process struct {
 	cmd    *exec.Cmd
 	out    *output
 	exited chan struct{}
+}
+
+// server is what runs beside a script.
+type server struct {
+	process
+	tail  process
+	relay *relay
 }
 
 // output keeps what a process writes, and tells when it has written.
@@ -130,7 +145,7 @@ func environ(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{
 		"PATH", "HOME", "TMPDIR", "LANG", "WORK", "SLUICE_ADMIN_TOKEN", "SLUICE_TOKEN", "SLUICE_URL", "SLUICE_LOG_LEVEL",
-		"GOCOVERDIR", "TESTSCRIPT_COMMAND_FILE",
+		"GOCOVERDIR", "GORACE", "TESTSCRIPT_COMMAND_FILE",
 	} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
@@ -200,22 +215,100 @@ func eventually(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func tail(ts *testscript.TestScript, _ bool, args []string) {
+func tail(ts *testscript.TestScript, neg bool, args []string) {
+	tailBegin(ts, neg, args[1:])
+	tailEnd(ts, neg, args[:1])
+}
+
+func tailBegin(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(serverKey{}).(*server)
+	s.tail.out = newOutput()
+	s.tail.cmd, s.tail.exited = start(ts, s.tail.out, append([]string{"logs", "tail"}, args...)...)
+}
+
+func tailEnd(ts *testscript.TestScript, _ bool, args []string) {
+	t := &ts.Value(serverKey{}).(*server).tail
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	out := newOutput()
-	cmd, exited := start(ts, out, append([]string{"logs", "tail"}, args[1:]...)...)
-	if !out.until(func(text string) bool { return strings.Count(text, "\n") >= n }, exited) {
-		ts.Fatalf("fewer than %d lines:\n%s", n, out)
+	if !t.out.until(func(text string) bool { return strings.Count(text, "\n") >= n }, t.exited) {
+		ts.Fatalf("fewer than %d lines:\n%s", n, t.out)
 	}
-	ts.Check(cmd.Process.Signal(os.Interrupt))
+	ts.Check(t.cmd.Process.Signal(os.Interrupt))
 	select {
-	case <-exited:
+	case <-t.exited:
 	case <-time.After(patience):
 		ts.Fatalf("tail does not end with Ctrl-C")
 	}
-	if code := cmd.ProcessState.ExitCode(); code != 0 {
-		ts.Fatalf("tail ended with %d:\n%s", code, out)
+	if code := t.cmd.ProcessState.ExitCode(); code != 0 {
+		ts.Fatalf("tail ended with %d:\n%s", code, t.out)
 	}
-	ts.Check(os.WriteFile(ts.MkAbs("tail.out"), fmt.Append(nil, out), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("tail.out"), fmt.Append(nil, t.out), 0o600))
+}
+
+// relay carries connections to a server, and can break them.
+type relay struct {
+	mu    sync.Mutex
+	conns []net.Conn
+	work  sync.WaitGroup
+}
+
+func proxy(ts *testscript.TestScript, _ bool, _ []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	to := strings.TrimPrefix(ts.Getenv("SLUICE_URL"), "http://")
+	r := &relay{}
+	ts.Value(serverKey{}).(*server).relay = r
+	r.work.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.carry(c, to)
+		}
+	})
+	ts.Defer(func() {
+		_ = l.Close()
+		r.cut()
+		r.work.Wait()
+	})
+	ts.Setenv("SLUICE_URL", "http://"+l.Addr().String())
+}
+
+// carry copies both ways until either side ends.
+func (r *relay) carry(in net.Conn, to string) {
+	out, err := net.Dial("tcp", to)
+	if err != nil {
+		_ = in.Close()
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns = append(r.conns, in, out)
+	for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
+		r.work.Go(func() {
+			_, _ = io.Copy(way[0], way[1])
+			_ = in.Close()
+			_ = out.Close()
+		})
+	}
+}
+
+func (r *relay) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.conns {
+		_ = c.Close()
+	}
+	r.conns = nil
+}
+
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(serverKey{}).(*server)
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if !s.tail.out.until(func(text string) bool { return strings.Count(text, "\n") >= n }, s.tail.exited) {
+		ts.Fatalf("fewer than %d lines before the cut:\n%s", n, s.tail.out)
+	}
+	s.relay.cut()
 }
