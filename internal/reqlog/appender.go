@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	sluice "github.com/sluicehq/sluice"
 )
 
 const (
@@ -25,6 +27,7 @@ const (
 	firstBackoff  = 20 * time.Millisecond
 	mostBackoff   = 2 * time.Second
 	bodiesWaitFor = 2 * time.Second // how long bodies wait for a full disk before they are dropped
+	rowsWaitFor   = 6 * time.Second // how long rows do, before only their counts are kept
 )
 
 // appender is the goroutine that writes blocks to files, and does nothing else.
@@ -44,6 +47,7 @@ type appender struct {
 	newest   int64
 	nextBody uint64 // number after the last body block that was written or given up
 	batch    []*block
+	thinned  []byte // thin's
 
 	lost    int // records that were given up at Close
 	lastErr error
@@ -114,13 +118,19 @@ func (a *appender) drain(ctx context.Context, all bool) (waiting bool) {
 }
 
 // write writes a batch, again and again until it is written or ctx ends. While a disk is full, the
-// queue takes up what comes; the batch's bodies are given up after a while, its rows are not.
+// queue takes up what comes. After a while, or when the queue is half full, the batch's bodies are given
+// up, and after another its rows but for their counts, which need a tenth of the room.
 func (a *appender) write(ctx context.Context, batch []*block) {
-	began, delay, bodies := time.Now(), firstBackoff, true
+	k, began, delay := &a.log.keeper, time.Now(), firstBackoff
+	bodies, thin := true, false
 	for {
-		if bodies && a.log.keeper.bodiesFull.Load() {
+		if bodies && k.bodiesFull.Load() {
 			a.dropBodies(batch)
 			bodies = false
+		}
+		if !thin && k.rowsFull.Load() {
+			a.thin(batch)
+			thin = true
 		}
 		err := a.try(batch, &bodies)
 		if err == nil {
@@ -128,8 +138,12 @@ func (a *appender) write(ctx context.Context, batch []*block) {
 			return
 		}
 		full := isFull(err)
-		if full && bodies && time.Since(began) >= bodiesWaitFor {
-			a.log.keeper.fullForBodies(true)
+		waited, pressed := time.Since(began), a.log.ring.bytes() > a.log.ring.limit/2
+		switch {
+		case full && bodies && (waited >= bodiesWaitFor || pressed):
+			k.fullForBodies()
+		case full && !bodies && (waited >= rowsWaitFor || pressed):
+			k.fullForRows()
 		}
 		a.failed(err, full)
 		timer := time.NewTimer(delay)
@@ -141,6 +155,42 @@ func (a *appender) write(ctx context.Context, batch []*block) {
 			return
 		}
 		delay = min(2*delay, mostBackoff)
+	}
+}
+
+// thin leaves of a batch's records what counts need. An open mark keeps who and what is called.
+func (a *appender) thin(batch []*block) {
+	var r Record
+	nowhere := func(uint64) (uint64, uint32) { return 0, 0 }
+	for _, b := range batch {
+		if b.kind != kindRows {
+			continue
+		}
+		a.thinned = a.thinned[:0]
+		for left := b.buf; len(left) > 0; {
+			fields, rest, err := splitRecord(left)
+			if err == nil {
+				err = decodeRecord(string(fields), &r, nowhere)
+			}
+			if err != nil {
+				return // cannot be: these are our own bytes
+			}
+			left = rest
+			e := &r.Entry
+			if r.Kind == KindEntry {
+				if !r.CountOnly {
+					a.log.droppedRows.Add(1)
+				}
+				a.thinned = appendRecord(a.thinned, r.Kind, e, nil, true)
+				continue
+			}
+			mark := sluice.LogEntry{
+				ID: e.ID, Start: e.Start, Account: e.Account, Gateway: e.Gateway, Provider: e.Provider, Model: e.Model,
+				Endpoint: e.Endpoint, Type: e.Type, Key: e.Key, Streamed: e.Streamed, Ending: e.Ending,
+			}
+			a.thinned = appendRecord(a.thinned, r.Kind, &mark, nil, false)
+		}
+		b.buf = append(b.buf[:0], a.thinned...)
 	}
 }
 
@@ -383,10 +433,10 @@ func (a *appender) failed(err error, full bool) {
 	state := "write failed: " + err.Error()
 	if full {
 		state = "disk full: rows wait"
-		if a.log.droppedRows.Load() > 0 {
-			state = "disk full: rows off"
+		if a.log.keeper.rowsFull.Load() {
+			state = rowsFullState
 		}
-		a.log.keeper.makeRoom()
+		a.log.keeper.kick() // retention by space, at once
 	}
 	a.log.health.set(troubleWrite, state)
 	a.log.health.failed(a.log.o.Logger, "cannot write the log", err)

@@ -54,9 +54,9 @@ func (c *Capture) Write(p []byte) {
 
 // fill takes the beginning of p into the buffer, handing a full part over, and returns how much.
 func (c *Capture) fill(p []byte) int {
-	most := bufferSizes[len(bufferSizes)-1]
+	most := partBytes
 	if len(c.parts) < earlyParts {
-		most = bufferSizes[len(bufferSizes)-2]
+		most = bufferSize(bufferClasses - 2)
 	}
 	have := 0
 	if c.buf != nil {
@@ -193,8 +193,12 @@ func (c *Capture) reset() {
 	*c = Capture{parts: c.parts[:0]}
 }
 
-// bufferSizes are the classes of capture buffers: a small body must not cost what a large one does.
-var bufferSizes = [...]int{4 << 10, 16 << 10, partBytes}
+// bufferClasses is how many sizes of capture buffers there are: a small body must not cost what a large
+// one does.
+const bufferClasses = 3
+
+// bufferSize returns the size of a class: 4, 16 or 64 KB, which is partBytes.
+func bufferSize(class int) int { return partBytes >> (2 * (bufferClasses - 1 - class)) }
 
 // buffer is a capture's buffer; the pointer goes in and out of its pool without an allocation.
 type buffer struct{ b []byte }
@@ -202,16 +206,16 @@ type buffer struct{ b []byte }
 // buffers hands buffers out, one pool for each class, as long as the budget has room.
 type buffers struct {
 	budget Budget
-	pools  [len(bufferSizes)]sync.Pool
+	pools  [bufferClasses]sync.Pool
 }
 
 // get returns an empty buffer for n bytes, nil when the budget has no room.
 func (p *buffers) get(n int) *buffer {
 	class := 0
-	for bufferSizes[class] < n {
+	for bufferSize(class) < n {
 		class++
 	}
-	size := bufferSizes[class]
+	size := bufferSize(class)
 	if p.budget != nil && !p.budget.Take(int64(size)) {
 		return nil
 	}
@@ -224,8 +228,8 @@ func (p *buffers) get(n int) *buffer {
 // put takes b back.
 func (p *buffers) put(b *buffer) {
 	size := cap(b.b)
-	for class, n := range bufferSizes {
-		if n == size {
+	for class := range bufferClasses {
+		if bufferSize(class) == size {
 			b.b = b.b[:0]
 			p.pools[class].Put(b)
 		}

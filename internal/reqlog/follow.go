@@ -15,8 +15,8 @@ import (
 var ErrGone error = &sluice.Error{Kind: sluice.KindNotFound, Msg: "this position is no longer in the log"}
 
 // Follow yields the records after from, in order of arrival, and then waits for new ones until ctx ends
-// or the log closes. When from is no longer in the log, the first thing it yields is ErrGone, and it goes
-// on with the oldest record there is; a follower that is so slow that retention overtakes it is told the
+// or the log closes. When from is not in the log, or no longer, the first thing it yields is ErrGone, and it
+// goes on with the oldest record there is; a follower that is so slow that retention overtakes it is told the
 // same way. It sees records of every kind, and may keep them. The zero Pos: from the oldest record.
 //
 // A follower reads the files by itself, in its caller's goroutine: it holds one block, and however slow it
@@ -25,10 +25,13 @@ func (l *Log) Follow(ctx context.Context, from Pos) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		r := newRowsReader(l, from)
 		defer r.close()
-		if l.gone(from) && !yield(Record{}, ErrGone) {
+		head := l.Head() // what is before it is found by next
+		if head.Less(from) {
+			r.at = Pos{}
+		}
+		if (l.gone(from) || head.Less(from)) && !yield(Record{}, ErrGone) {
 			return
 		}
-		head := l.Head() // what is before it is found by next
 		for first := true; ; first = false {
 			expected := r.at.Segment
 			b, pos, err := r.next()

@@ -24,8 +24,9 @@ const (
 	reserveBytes = 16 << 20
 	// reserveWhen is how much must be free for the reserve to be made.
 	reserveWhen = 8 * reserveBytes
-	// bodiesAgain is how much must be free, after the disk was full, for bodies to be stored again.
-	bodiesAgain = 32 << 20
+	// roomAgain is how much must be free, after the disk was full, for all to be stored again. It is
+	// more than the reserve, whose removal must not be taken for room.
+	roomAgain = 2 * reserveBytes
 )
 
 // keeper is the goroutine that lets the log give way: retention, a full disk, recompression.
@@ -34,7 +35,7 @@ type keeper struct {
 	retention  atomic.Pointer[Retention]
 	free       atomic.Int64 // of the file system, as last seen; -1: not known
 	bodiesFull atomic.Bool  // the appender found no room for bodies
-	needRoom   atomic.Bool  // the appender found no room at all
+	rowsFull   atomic.Bool  // nor for rows
 	wake       chan struct{}
 
 	rowsPace, bodiesPace pace
@@ -65,19 +66,24 @@ func (k *keeper) kick() {
 	}
 }
 
-// makeRoom is what the appender calls when the disk is full.
-func (k *keeper) makeRoom() {
-	k.needRoom.Store(true)
-	k.kick()
+// What Stats.State says of a full disk.
+const (
+	bodiesFullState = "disk full: bodies off"
+	rowsFullState   = "disk full: rows off"
+)
+
+// fullForBodies drops bodies until the disk has room again.
+func (k *keeper) fullForBodies() {
+	k.bodiesFull.Store(true)
+	k.log.bodiesOff.Store(true)
+	k.log.health.set(troubleBodies, bodiesFullState)
 }
 
-// fullForBodies says whether bodies are dropped since the disk has no room for them.
-func (k *keeper) fullForBodies(full bool) {
-	k.bodiesFull.Store(full)
-	if full {
-		k.log.bodiesOff.Store(true)
-		k.log.health.set(troubleBodies, "disk full: bodies off")
-	}
+// fullForRows drops rows but for their counts, until the disk has room again.
+func (k *keeper) fullForRows() {
+	k.rowsFull.Store(true)
+	k.log.rowsOff.Store(true)
+	k.log.health.set(troubleRows, rowsFullState)
 }
 
 // run looks after the log until ctx ends.
@@ -272,7 +278,7 @@ func (k *keeper) newest(s *segment) int64 {
 // then no bodies are taken, then no rows.
 func (k *keeper) room(ctx context.Context) {
 	dir, r := k.log.o.Dir, *k.retention.Load()
-	if k.needRoom.Swap(false) {
+	if k.rowsFull.Load() {
 		err := os.Remove(filepath.Join(dir, reserveName))
 		if !errors.Is(err, fs.ErrNotExist) {
 			k.failed(err)
@@ -293,8 +299,9 @@ func (k *keeper) room(ctx context.Context) {
 			k.low = 2
 		}
 	}
-	if k.bodiesFull.Load() && (free < 0 || free >= bodiesAgain) {
+	if free < 0 || free >= roomAgain {
 		k.bodiesFull.Store(false)
+		k.rowsFull.Store(false)
 	}
 	k.apply()
 }
@@ -306,10 +313,13 @@ func (k *keeper) apply() {
 	case k.low > 0:
 		bodies = "disk low: bodies off"
 	case k.bodiesFull.Load():
-		bodies = "disk full: bodies off"
+		bodies = bodiesFullState
 	}
-	if k.low > 1 {
+	switch {
+	case k.low > 1:
 		rows = "disk low: rows off"
+	case k.rowsFull.Load():
+		rows = rowsFullState
 	}
 	k.log.bodiesOff.Store(bodies != "")
 	k.log.rowsOff.Store(rows != "" || k.stopped)

@@ -192,7 +192,7 @@ func TestReserve(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Size() != reserveBytes {
 		t.Fatalf("reserve: %v, %v", info, err)
 	}
-	k.makeRoom()
+	k.fullForRows()
 	k.room(t.Context())
 	if _, err := os.Stat(path); err == nil {
 		t.Error("the reserve is there, and the disk is full")

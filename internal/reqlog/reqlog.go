@@ -56,7 +56,8 @@ type Part struct {
 	Length  uint32
 }
 
-// Record is one record read back.
+// Record is one record read back. The texts of its Entry share one piece of memory: clone those that
+// outlive it singly.
 type Record struct {
 	Kind  Kind
 	Pos   Pos
