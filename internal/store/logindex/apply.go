@@ -134,6 +134,13 @@ func (x *Index) applyDay(ctx context.Context, day int64, records []*reqlog.Recor
 	p.lastText.Store(p.texts.last)
 	p.keep(b.gather)
 	x.note(p, time.Now())
+	if len(p.pending) < maxPending {
+		return nil
+	}
+	if err := p.flush(ctx); err != nil {
+		// The records are applied all the same: their counts stand in the file, too.
+		x.log.ErrorContext(ctx, "log index", slog.Any("error", err))
+	}
 	return nil
 }
 

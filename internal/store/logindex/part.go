@@ -234,10 +234,12 @@ type part struct {
 	used uint64
 
 	// What follows up to rollMu is the writer's: Index.write guards it.
-	texts  texts
-	open   map[int64]struct{} // rows of the open marks
-	values map[setKey]*valueSet
-	state  state
+	texts   texts
+	open    map[int64]struct{} // rows of the open marks
+	values  map[setKey]*valueSet
+	state   state
+	flushed int64  // the last unix minute that has stored cells
+	cell    []byte // room for one encoded cell
 
 	names    names
 	matches  matches

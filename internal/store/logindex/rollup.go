@@ -1,10 +1,13 @@
 package logindex
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
@@ -275,6 +278,9 @@ func (p *part) loadPending(ctx context.Context) error {
 		}
 		return readDelta(b, p.pending)
 	}, "SELECT delta FROM pending ORDER BY id")
+	if err == nil {
+		err = p.loadFlushed(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("pending roll-ups: %w", err)
 	}
@@ -300,6 +306,10 @@ type grainKey struct {
 	grain int64
 }
 
+// maxPending bounds what is gathered in memory, which a rebuild of the index would fill faster than a
+// minute passes.
+const maxPending = 60_000
+
 // flush writes pending into the tables. To readers it happens at once.
 func (p *part) flush(ctx context.Context) error {
 	if len(p.pending) == 0 {
@@ -308,7 +318,9 @@ func (p *part) flush(ctx context.Context) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	sums := make(map[grainKey]*cell, 2*len(p.pending))
+	flushed := p.flushed
 	for k, c := range p.pending {
+		flushed = max(flushed, k.at)
 		for _, grain := range [...]int64{grainMinute, grainQuarter, grainHour} {
 			g := grainKey{k, grain}
 			g.at -= g.at % grain
@@ -318,11 +330,13 @@ func (p *part) flush(ctx context.Context) error {
 			sums[g].merge(c)
 		}
 	}
+	// In the order of the table, so that neighbours are written together.
+	keys := slices.SortedFunc(maps.Keys(sums), grainKey.compare)
 	p.rollMu.Lock()
 	defer p.rollMu.Unlock()
 	err := p.tx(ctx, func() error {
-		for k, c := range sums {
-			if err := p.addCell(ctx, k, c); err != nil {
+		for _, k := range keys {
+			if err := p.addCell(ctx, k, sums[k]); err != nil {
 				return err
 			}
 		}
@@ -331,24 +345,41 @@ func (p *part) flush(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write roll-ups of %s: %w", dayName(p.day), err)
 	}
-	p.pending = map[cellKey]*cell{}
+	p.pending, p.flushed = map[cellKey]*cell{}, flushed
 	clear(p.values)
 	return nil
 }
 
-// addCell adds c to a stored cell.
+// compare orders keys as the table does.
+func (k grainKey) compare(o grainKey) int {
+	return cmp.Or(cmp.Compare(k.question, o.question), cmp.Compare(k.scope, o.scope), cmp.Compare(k.grain, o.grain),
+		cmp.Compare(k.at, o.at), cmp.Compare(k.value, o.value))
+}
+
+// addCell adds c to a stored cell. Most are of a minute that has none yet.
 func (p *part) addCell(ctx context.Context, k grainKey, c *cell) error {
-	var b []byte
-	found, err := p.one(ctx, "SELECT cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at = ? AND value = ?",
-		[]any{k.question, k.scope, k.grain, k.at, k.value}, &b)
-	if err != nil {
-		return err
-	}
-	if found {
-		r := cellReader{left: b}
-		if err := r.add(c); err != nil {
+	if k.grain != grainMinute || k.at <= p.flushed {
+		var b []byte
+		found, err := p.one(ctx, "SELECT cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at = ? AND value = ?",
+			[]any{k.question, k.scope, k.grain, k.at, k.value}, &b)
+		if err != nil {
 			return err
 		}
+		if found {
+			r := cellReader{left: b}
+			if err := r.add(c); err != nil {
+				return err
+			}
+		}
 	}
-	return p.exec(ctx, "INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?)", k.question, k.scope, k.grain, k.at, k.value, c.append(nil))
+	p.cell = c.append(p.cell[:0])
+	return p.exec(ctx, "INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?)", k.question, k.scope, k.grain, k.at, k.value, p.cell)
+}
+
+// loadFlushed learns the last minute that has stored cells: that of the totals of all accounts, which
+// everything is counted under.
+func (p *part) loadFlushed(ctx context.Context) error {
+	return all(ctx, p.conn, func(r *sql.Rows) error { return r.Scan(&p.flushed) },
+		`SELECT ifnull(max((SELECT max(at) FROM rollups WHERE question = ? AND scope = texts.id AND grain = ?)), 0) FROM texts WHERE kind = ?`,
+		questionTotal, grainMinute, int64(textAccount))
 }
