@@ -9,6 +9,7 @@
 //	1  internal/wire/...        bytes <-> structs: framings (sse, jsonscan, inflate), dialects (openai, anthropic)
 //	1  internal/config          the one configuration struct, its defaults and its validation
 //	2  internal/provider        the table of upstreams; the offline provider echo
+//	2  internal/front           connections of clients: what they send as a Request, the answer as a Sink
 //	2  internal/upstream        connections to providers: pools, deadlines, dial rules
 //	2  internal/reqlog          the append-only log: records, segments, queue, recovery
 //	3  internal/proxy           the life of one request; proxy/serve.go is the first file to read

@@ -22,6 +22,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -72,8 +73,9 @@ type App struct {
 	upstream *upstream.Client
 	memory   *proxy.Memory
 	proxy    *proxy.Proxy
+	data     http.Handler // the data plane
 	admin    http.Handler
-	fronts   []*front
+	servers  []*listener
 	ready    atomic.Bool
 	stopping chan struct{} // closed when shutdown begins
 	running  sync.WaitGroup
@@ -129,6 +131,7 @@ func (a *App) open(ctx, base context.Context) error {
 		Settings: settings, Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
 	})
+	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table))
 	a.admin = admin.New(admin.Deps{
 		Log: a.log, Settings: a.view.Load, Status: a.status, Logger: a.logger,
@@ -219,21 +222,21 @@ func (a *App) openFronts(ctx, base context.Context, c *config.Config) error {
 		if err != nil {
 			return err
 		}
-		f, err := newFront(base, l, c, s.handler, a.logger)
+		f, err := newListener(base, l, c, s.handler, a.logger)
 		if err != nil {
 			_ = l.Close()
 			return fmt.Errorf("tls: %w", err)
 		}
 		f.purpose = s.purpose
-		a.fronts = append(a.fronts, f)
+		a.servers = append(a.servers, f)
 	}
 	return nil
 }
 
 // serve runs the listeners until ctx ends or one of them fails, and then shuts down.
 func (a *App) serve(ctx, base context.Context, abandon context.CancelCauseFunc) error {
-	failed := make(chan error, len(a.fronts))
-	for _, f := range a.fronts {
+	failed := make(chan error, len(a.servers))
+	for _, f := range a.servers {
 		a.running.Go(func() {
 			if err := f.serve(); err != nil {
 				failed <- err
@@ -272,7 +275,7 @@ func (a *App) shutdown(abandon context.CancelCauseFunc) {
 	if a.drain(abortGrace) {
 		return
 	}
-	for _, f := range a.fronts {
+	for _, f := range a.servers {
 		if err := f.server.Close(); err != nil {
 			a.logger.Warn("close listener", "error", err)
 		}
@@ -289,7 +292,7 @@ func (a *App) drain(grace time.Duration) bool {
 	var drained sync.WaitGroup
 	idle := atomic.Bool{}
 	idle.Store(true)
-	for _, f := range a.fronts {
+	for _, f := range a.servers {
 		drained.Go(func() {
 			if f.server.Shutdown(ctx) != nil {
 				idle.Store(false)
@@ -305,7 +308,7 @@ const logGrace = 30 * time.Second
 
 // close undoes open, the highest part first.
 func (a *App) close() {
-	for _, f := range a.fronts {
+	for _, f := range a.servers {
 		_ = f.listener.Close() // closed already, unless open failed
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), logGrace)
@@ -331,11 +334,11 @@ func (a *App) close() {
 func (a *App) addrs() Addrs {
 	loaded := a.loaded.Load()
 	at := Addrs{
-		Listen: a.fronts[0].listener.Addr().String(), TLS: a.fronts[0].cert != nil, BasePath: loaded.Config.BasePath,
+		Listen: a.servers[0].listener.Addr().String(), TLS: a.servers[0].cert != nil, BasePath: loaded.Config.BasePath,
 		DataDir: loaded.Config.DataDir, NewData: a.newData, File: loaded.File, Warnings: loaded.Warnings,
 	}
-	if len(a.fronts) > 1 {
-		at.Admin = a.fronts[1].listener.Addr().String()
+	if len(a.servers) > 1 {
+		at.Admin = a.servers[1].listener.Addr().String()
 	}
 	return at
 }

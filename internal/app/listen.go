@@ -15,8 +15,8 @@ import (
 	"github.com/sluicehq/sluice/internal/config"
 )
 
-// front is one listener with its server.
-type front struct {
+// listener is an address with its server.
+type listener struct {
 	purpose  string // "all", "data" or "admin"
 	listener net.Listener
 	server   *http.Server
@@ -52,9 +52,9 @@ func listen(ctx context.Context, addr string, conns int, writeTimeout time.Durat
 	return p, nil
 }
 
-// newFront makes the server for handler. base is the context of all its requests.
-func newFront(base context.Context, l net.Listener, c *config.Config, handler http.Handler, logger *slog.Logger) (*front, error) {
-	f := &front{listener: l, server: &http.Server{
+// newListener makes the server for handler. base is the context of all its requests.
+func newListener(base context.Context, l net.Listener, c *config.Config, handler http.Handler, logger *slog.Logger) (*listener, error) {
+	f := &listener{listener: l, server: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: c.Timeouts.Header,
 		IdleTimeout:       c.Timeouts.Keepalive,
@@ -76,7 +76,7 @@ func newFront(base context.Context, l net.Listener, c *config.Config, handler ht
 }
 
 // serve accepts until the server is shut down.
-func (f *front) serve() error {
+func (f *listener) serve() error {
 	var err error
 	if f.cert != nil {
 		err = f.server.ServeTLS(f.listener, "", "")

@@ -94,7 +94,7 @@ func (a *App) reload() {
 		a.refuse(err)
 		return
 	}
-	for _, f := range a.fronts {
+	for _, f := range a.servers {
 		if f.cert != nil {
 			if err := f.cert.load(); err != nil {
 				a.refuse(err)

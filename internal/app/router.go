@@ -18,7 +18,7 @@ type router struct {
 func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := rt.app
 	if rt.data && a.proxy.IsCustomHost(r.Host) {
-		a.proxy.ServeHTTP(w, r)
+		a.data.ServeHTTP(w, r)
 		return
 	}
 	base := strings.TrimSuffix(a.loaded.Load().Config.BasePath, "/")
@@ -35,7 +35,7 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/" || path == "":
 		plain(w, http.StatusOK, rt.welcome())
 	case rt.data:
-		a.proxy.ServeHTTP(w, r)
+		a.data.ServeHTTP(w, r)
 	default:
 		http.NotFound(w, r)
 	}

@@ -55,7 +55,7 @@ func (a *App) status() admin.Status {
 	for _, setting := range pending {
 		s.Config.Warnings = append(s.Config.Warnings, setting+" has changed and takes effect at the next start")
 	}
-	for _, f := range a.fronts {
+	for _, f := range a.servers {
 		s.Listeners = append(s.Listeners, admin.Listener{Purpose: f.purpose, Address: f.listener.Addr().String(), TLS: f.cert != nil})
 	}
 	for _, h := range a.upstream.Stats() {

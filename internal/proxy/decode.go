@@ -33,6 +33,7 @@ func (p *Proxy) decode(ctx context.Context, x *exchange) error {
 	}
 	x.entry().Timeline.Received = x.since()
 	x.readFields()
+	x.log.CountOnly = !x.control.collect
 	x.log.Described()
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/wire"
@@ -24,8 +25,8 @@ type exchange struct {
 type state struct {
 	proxy    *Proxy
 	settings *Settings
-	req      *Request
-	sink     Sink
+	req      *front.Request
+	sink     front.Sink
 	start    time.Time // with the monotonic clock
 
 	// identify
@@ -89,7 +90,7 @@ func (x *exchange) note(remark string) { x.entry().Notes = append(x.entry().Note
 
 // newExchange begins an exchange. Its id is known from the first moment, so that whatever happens can
 // name it.
-func (p *Proxy) newExchange(req *Request, sink Sink) *exchange {
+func (p *Proxy) newExchange(req *front.Request, sink front.Sink) *exchange {
 	x, _ := p.exchanges.Get().(*exchange)
 	if x == nil {
 		x = &exchange{}

@@ -3,12 +3,12 @@ package proxy
 import (
 	"fmt"
 	"log/slog"
-	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/upstream"
 )
@@ -26,10 +26,9 @@ type Proxy struct {
 	running  atomic.Int64
 
 	exchanges sync.Pool
-	fronts    sync.Pool
 }
 
-var _ http.Handler = (*Proxy)(nil)
+var _ front.Handler = (*Proxy)(nil)
 
 // Options make a Proxy.
 type Options struct {

@@ -9,6 +9,7 @@ import (
 	"errors"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/front"
 )
 
 // stage is one step of a request's life. Its error ends the request and becomes the answer.
@@ -28,7 +29,7 @@ func (p *Proxy) stages() []stage {
 // Serve is one request from its head to the log. It returns when the answer has been handed to
 // sink, and says whether the connection must be broken off, so that nobody takes a cut answer for a
 // whole one.
-func (p *Proxy) Serve(ctx context.Context, req *Request, sink Sink) (abort bool) {
+func (p *Proxy) Serve(ctx context.Context, req *front.Request, sink front.Sink) (abort bool) {
 	p.running.Add(1)
 	defer p.running.Add(-1)
 	x := p.newExchange(req, sink)

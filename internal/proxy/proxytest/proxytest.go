@@ -16,6 +16,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -106,7 +107,7 @@ func (g *Gateway) serve() {
 	}
 	base, cancel := context.WithCancelCause(context.Background())
 	g.cancel = cancel
-	g.server = &http.Server{Handler: g.Proxy, BaseContext: func(net.Listener) context.Context { return base }, ReadHeaderTimeout: time.Minute}
+	g.server = &http.Server{Handler: front.NewStd(g.Proxy), BaseContext: func(net.Listener) context.Context { return base }, ReadHeaderTimeout: time.Minute}
 	g.URL = "http://" + l.Addr().String()
 	go func() { _ = g.server.Serve(l) }() // ends with Close
 }

@@ -1,55 +1,38 @@
-package proxy
+package front
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
 )
 
-// Request is a call as a front hands it over.
-type Request struct {
-	Method string
-	Target string // the request target as it stood on the request line
-	Host   string
-	Header sluice.Header
-	Body   io.Reader // nil: none
-	Length int64     // declared length of Body; -1: unknown
-	// Trailer returns the fields after the body, once it has been read; nil: none are announced.
-	Trailer func() sluice.Header
-	Secure  bool // the client's connection is TLS
+// Std serves what net/http's server has read, over HTTP/1.1 and HTTP/2. It is the only part of the
+// request path that knows http.Request. Safe for concurrent use.
+type Std struct {
+	handler Handler
+	pool    sync.Pool
 }
 
-// Sink takes the answer. Its calls come from one goroutine, Head first and once.
-type Sink interface {
-	// Head takes status and header; a Content-Length among the fields is the body's.
-	Head(status int, h sluice.Header)
-	// Write takes the next bytes of the body. Its error means that the client is gone or too slow.
-	Write(p []byte) (int, error)
-	// Flush sends what was written.
-	Flush() error
-	// Trailer takes the fields after the body.
-	Trailer(h sluice.Header)
-	// BodyTimeout bounds the next pause within the request's body; 0 lifts the bound.
-	BodyTimeout(d time.Duration)
-	// Duplex allows the request's body to be read after Head.
-	Duplex()
-}
+var _ http.Handler = (*Std)(nil)
 
-// ServeHTTP is the net/http front, and the only part of the request path that knows http.Request.
-func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	front, _ := p.fronts.Get().(*httpFront)
-	if front == nil {
-		front = &httpFront{}
+// NewStd makes an http.Handler of h.
+func NewStd(h Handler) *Std { return &Std{handler: h} }
+
+// ServeHTTP implements http.Handler.
+func (s *Std) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, _ := s.pool.Get().(*httpFront)
+	if f == nil {
+		f = &httpFront{}
 	}
-	front.take(w, r)
-	abort := p.Serve(r.Context(), &front.req, front)
-	front.free()
-	p.fronts.Put(front)
+	f.take(w, r)
+	abort := s.handler.Serve(r.Context(), &f.req, f)
+	f.free()
+	s.pool.Put(f)
 	if abort {
 		panic(http.ErrAbortHandler) // net/http breaks the connection (HTTP/2: the stream) and logs nothing
 	}
