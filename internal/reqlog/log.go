@@ -184,7 +184,7 @@ func (l *Log) Begin(x *Exchange) {
 }
 
 // Described tells that who and what is final in x.Entry: ID, Start, Account, Gateway, Provider,
-// Model, Endpoint, Method, Path, Type, Streamed, Key, UserAgent, EventID, TraceID, Metadata,
+// Model, Endpoint, Method, Path, Type, Key, UserAgent, EventID, TraceID, Metadata,
 // ReqHeader and Request.Type. From here to End the log may read those fields from another goroutine, for
 // the open mark and for Running; the caller must not write them.
 func (x *Exchange) Described() { x.described.Store(true) }

@@ -79,7 +79,7 @@ func (x *Exchange) shown() bool { return x.described.Load() && !x.CountOnly }
 func described(e *sluice.LogEntry) sluice.LogEntry {
 	return sluice.LogEntry{
 		ID: e.ID, Start: e.Start, Account: e.Account, Gateway: e.Gateway, Provider: e.Provider, Model: e.Model,
-		Endpoint: e.Endpoint, Method: e.Method, Path: e.Path, Type: e.Type, Streamed: e.Streamed, Key: e.Key,
+		Endpoint: e.Endpoint, Method: e.Method, Path: e.Path, Type: e.Type, Key: e.Key,
 		UserAgent: e.UserAgent, EventID: e.EventID, TraceID: e.TraceID, Metadata: e.Metadata, ReqHeader: e.ReqHeader,
 		Request: sluice.Body{Type: e.Request.Type}, Ending: sluice.EndingInFlight,
 	}
