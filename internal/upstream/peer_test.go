@@ -77,6 +77,9 @@ func (p *peer) request() (head, body string) {
 	return b.String(), raw.String()
 }
 
+// begun waits for the first byte of a request.
+func (p *peer) begun() { _, _ = p.in.Peek(1) }
+
 func (p *peer) send(s string) { _, _ = io.WriteString(p.conn, s) }
 
 // trickle sends one byte at a time.

@@ -257,6 +257,7 @@ func (h *host) dialled(d *dial, cn *conn, err *Error) {
 	delete(h.dials, d)
 	w := d.w
 	if err == nil {
+		h.pump() // there is room for another dial
 		h.mu.Unlock()
 		h.deliver(w, cn)
 		return
