@@ -41,6 +41,7 @@ type host struct {
 	addr    string // to dial
 	proxied bool
 	std     atomic.Bool  // speaks no HTTP/1.1
+	spoke   atomic.Bool  // has answered in HTTP/1.1
 	last    atomic.Int64 // when it was last called through net/http, Unix nanoseconds
 
 	mu       sync.Mutex
@@ -285,11 +286,13 @@ func (h *host) failQueue(err *Error) {
 
 // deliver gives cn to w if w still waits (it may be nil), else to the next one, else to the idle ones.
 func (h *host) deliver(w *waiter, cn *conn) {
+	now := time.Now()
+	old := cn.used && now.Sub(cn.born) >= maxAge
 	h.mu.Lock()
 	if w == nil || w.at == nil {
 		w = h.next(cn)
 	}
-	if w != nil {
+	if w != nil && !old {
 		h.delist(w)
 		if w.dial != nil {
 			w.dial.w = nil
@@ -298,8 +301,7 @@ func (h *host) deliver(w *waiter, cn *conn) {
 		h.mu.Unlock()
 		return
 	}
-	now := time.Now()
-	if h.gone || len(h.idle) >= h.c.o.IdlePerHost || now.Sub(cn.born) >= maxAge {
+	if h.gone || old || len(h.idle) >= h.c.o.IdlePerHost {
 		h.open--
 		h.pump()
 		h.mu.Unlock()
