@@ -17,10 +17,11 @@ import (
 // decode finds out what is asked of whom, and reads the body. Nothing is decoded that needn't be:
 // of the body only the few top-level fields that Sluice uses.
 func (p *Proxy) decode(ctx context.Context, x *exchange) error {
-	if err := x.findProvider(); err != nil {
+	err := x.findProvider()
+	x.sortHeader() // also for a request that is refused: it may say how it is to be logged
+	if err != nil {
 		return err
 	}
-	x.sortHeader()
 	if upgrade := x.req.Header.Get("Upgrade"); strings.EqualFold(upgrade, "websocket") {
 		return &sluice.Error{Kind: sluice.KindInvalid, Msg: "WebSocket connections are not supported on this path", Field: "Upgrade"}
 	}

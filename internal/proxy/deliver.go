@@ -99,8 +99,14 @@ func isEventStream(contentType string) bool {
 		hasPrefixFold(contentType, "application/x-ndjson")
 }
 
+// maxErrorBody is how much of an error answer that no meter reads is searched for its text.
+const maxErrorBody = 4 << 10
+
 // errClient marks an error of the client's side of a relay.
 type errClient struct{ error }
+
+// Unwrap lets errors.Is see why the client's side failed.
+func (e errClient) Unwrap() error { return e.error }
 
 // relay copies the answer's body. Its error is the client's (errClient) or the upstream's.
 func (x *exchange) relay(ctx context.Context) error {
@@ -134,6 +140,9 @@ func (x *exchange) relay(ctx context.Context) error {
 func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 	e := x.entry()
 	x.log.Bodies[reqlog.ResponseSide].Write(p)
+	if x.meter == nil && e.Status >= 400 {
+		x.fault = append(x.fault, p[:min(len(p), maxErrorBody-len(x.fault))]...)
+	}
 	if x.meter != nil {
 		x.meter.Write(p)
 		if e.Timeline.FirstToken == 0 && x.meter.Seen()&wire.SeenContent != 0 {
@@ -141,7 +150,10 @@ func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 		}
 	}
 	last = last || x.answer.length >= 0 && x.sent+int64(len(p)) >= x.answer.length
-	if x.settings.strict && !x.recorded && (last || x.meter != nil && x.meter.Seen()&wire.SeenEnd != 0) {
+	switch {
+	case x.recorded:
+		x.amend = true // more came behind what looked like the end
+	case x.settings.strict && (last || x.meter != nil && x.meter.Seen()&wire.SeenEnd != 0):
 		x.record(ctx)
 	}
 	n, err := x.sink.Write(p)
@@ -180,13 +192,16 @@ func (x *exchange) record(ctx context.Context) {
 // concluded says how the relay ended.
 func (x *exchange) concluded(ctx context.Context, err error) {
 	e := x.entry()
-	was := e.Ending
-	e.Ending, e.ErrorKind = x.ending(ctx, err)
+	end, kind := x.ending(ctx, err)
+	x.abort = end != sluice.EndingComplete
+	if x.recorded && !x.abort {
+		return // as it was recorded
+	}
+	x.amend = x.recorded
+	e.Ending, e.ErrorKind = end, kind
 	if err != nil && e.ErrorText == "" {
 		e.ErrorText = cut(err.Error())
 	}
-	x.abort = e.Ending != sluice.EndingComplete
-	x.amend = x.recorded && e.Ending != was
 }
 
 // ending names the end of a relay, and its error's kind.

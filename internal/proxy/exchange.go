@@ -50,6 +50,7 @@ type state struct {
 
 	// deliver
 	meter wire.Meter // nil: nothing to read, or closed
+	fault []byte     // the beginning of an error answer that no meter reads
 
 	headSent bool
 	sent     int64 // bytes of the answer's body that the client took

@@ -18,6 +18,9 @@ const redacted = "[redacted]"
 func (x *exchange) sortHeader() {
 	e := x.entry()
 	named := connectionNames(x.req.Header)
+	if x.provider != nil {
+		named = append(named, x.provider.Consumes...)
+	}
 	for _, f := range x.req.Header {
 		credential := x.isCredential(f.Name)
 		logged := f
@@ -28,7 +31,7 @@ func (x *exchange) sortHeader() {
 		switch {
 		case ours(f.Name):
 			x.obey(f)
-		case hopByHop(f.Name) || contains(named, f.Name) || contains(x.provider.Consumes, f.Name):
+		case hopByHop(f.Name) || contains(named, f.Name):
 		case strings.EqualFold(f.Name, "Cookie"):
 			if v := withoutOurCookie(f.Value); v != "" {
 				x.out = append(x.out, sluice.Field{Name: f.Name, Value: v})

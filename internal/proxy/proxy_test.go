@@ -237,6 +237,59 @@ func TestUpstreamErrorPassesThrough(t *testing.T) {
 	}
 }
 
+func TestErrorTextWithoutAMeter(t *testing.T) {
+	var got seen
+	g := proxytest.New(t, record(&got, 404, nil, `{"error":{"message":"no such thread"}}`), nil)
+	_, _, _ = g.Do("GET", "openai/threads/t1", nil, nil)
+	if e := g.Row(); e.ErrorText != "no such thread" || e.ErrorKind != "upstream_status" || e.Success {
+		t.Errorf("entry = %+v", e)
+	}
+}
+
+func TestStrictKeepsAnErrorEvent(t *testing.T) {
+	const stream = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n"
+	var got seen
+	g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Type": "text/event-stream"}, stream), func(c *config.Config) { c.Log.Durability = "strict" })
+	_, _, _ = g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"stream":true}`))
+	g.Close()
+	if e := g.Row(); e.Ending != sluice.EndingErrorEvent || e.Success {
+		t.Errorf("entry = %+v", e)
+	}
+}
+
+func TestStrictCountsWhatFollowsTheEnd(t *testing.T) {
+	step := make(chan struct{})
+	g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, chatStream)
+		_ = http.NewResponseController(w).Flush()
+		<-step
+		_, _ = io.WriteString(w, ": bye\n\n")
+	}, func(c *config.Config) { c.Log.Durability = "strict" })
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", g.URL+"/v1/default/default/openai/chat/completions", strings.NewReader(`{"stream":true}`))
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	part := make([]byte, len(chatStream))
+	if _, err := io.ReadFull(resp.Body, part); err != nil {
+		t.Fatal(err)
+	}
+	if rows := g.Rows(); len(rows) != 1 || rows[0].Entry.Finish != "stop" { // [DONE] came after the record
+		t.Errorf("rows = %+v", rows)
+	}
+	close(step)
+	if rest, err := io.ReadAll(resp.Body); err != nil || string(rest) != ": bye\n\n" {
+		t.Errorf("%q %v", rest, err)
+	}
+	g.Close()
+	if e := g.Row(); e.Response.Size != int64(len(chatStream)+7) || !e.Success || count(t, e.Usage, sluice.Input) != 11 {
+		t.Errorf("entry = %+v", e)
+	}
+}
+
 func TestUpstreamIsRefusing(t *testing.T) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/openai"
 )
 
 // settle ends the exchange, whatever happened to it: usage, log entry. It runs exactly once.
@@ -24,6 +25,12 @@ func (x *exchange) complete() {
 	if x.meter != nil {
 		x.read(x.meter.Close())
 		x.meter = nil
+	}
+	if len(x.fault) > 0 && e.ErrorText == "" && e.Response.Encoding == "" {
+		e.ErrorText = cut(openai.ErrorText(x.fault))
+	}
+	if e.Status >= 400 && e.ErrorKind == "" {
+		e.ErrorKind = "upstream_status"
 	}
 	x.sizes()
 	e.Timeline.End = x.since()
@@ -47,9 +54,6 @@ func (x *exchange) read(r wire.Reading) {
 	}
 	if n := len(e.Attempts); n > 0 {
 		e.Attempts[n-1].Usage = e.Usage
-	}
-	if e.Status >= 400 && e.ErrorKind == "" {
-		e.ErrorKind = "upstream_status"
 	}
 }
 
