@@ -36,6 +36,9 @@ func lineOf(e *client.Entry) line {
 	if e.StatusCode != nil {
 		l.status = *e.StatusCode
 	}
+	if e.Timeline != nil && e.Timeline.End != nil { // finer than the reference's whole milliseconds
+		l.duration = *e.Timeline.End
+	}
 	l.note = note(e.AttemptCount, e.Ending, text(e.ErrorKind), text(e.ErrorText))
 	return l
 }
