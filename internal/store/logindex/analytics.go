@@ -268,13 +268,23 @@ func (x *Index) seal(ctx context.Context, day int64) error {
 			return nil
 		}
 		// Its pages must be on disk before anything relies on the day as it is.
-		if _, err := p.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-			return fmt.Errorf("checkpoint day %s: %w", dayName(day), err)
+		if whole, err := p.checkpoint(ctx); err != nil || !whole {
+			return err
 		}
 		d, _ := x.info(day)
 		d.sealed, d.state = true, p.state
 		return x.update(ctx, d)
 	})
+}
+
+// checkpoint brings the write-ahead log into the file and empties it; false: a reader was in the way.
+func (p *part) checkpoint(ctx context.Context) (whole bool, err error) {
+	var busy, log, moved int
+	err = p.conn.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &moved)
+	if err != nil {
+		return false, fmt.Errorf("checkpoint day %s: %w", dayName(p.day), err)
+	}
+	return busy == 0, nil
 }
 
 func (p *part) stateNow(x *Index) state {

@@ -139,6 +139,10 @@ func (x *Index) load(ctx context.Context) error {
 		if !d.file || !seen[d.day] {
 			d.file, d.sealed, d.minutes, d.rows = false, true, noMinutes, 0
 		}
+		// Who led before leads on: another one would first put on disk what this one has committed.
+		if d.file && !d.sealed && (x.leader == noDay || x.days[x.leader].safe.Less(d.safe)) {
+			x.leader = d.day
+		}
 	}
 	return nil
 }

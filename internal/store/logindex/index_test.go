@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -236,6 +237,39 @@ func TestSealing(t *testing.T) {
 	if d, _ := x.info(day); err != nil || !d.sealed || page.Total != 3 {
 		t.Errorf("after a new start: %+v, total %d, %v; want it sealed with 3 rows", d, page.Total, err)
 	}
+}
+
+// The upkeep runs by itself: what is gathered is in the tables within some 70 seconds.
+func TestUpkeepRuns(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		x, err := Open(t.Context(), dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f feeder
+		f.apply(t, x, f.entry(time.Now()))
+		gathered := func() (n int) {
+			err := x.with(t.Context(), dayOf(f.ids.New(time.Now())), func(p *part) error {
+				return p.read.QueryRowContext(t.Context(), "SELECT count(*) FROM pending").Scan(&n)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if n := gathered(); n != 1 {
+			t.Errorf("%d deltas after one batch; want 1", n)
+		}
+		time.Sleep(flushEvery + 2*keepEvery)
+		synctest.Wait()
+		if n := gathered(); n != 0 {
+			t.Errorf("%d deltas after %v; want none", n, flushEvery)
+		}
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestInterruptedRemoval(t *testing.T) {

@@ -18,6 +18,7 @@ const (
 	scanTime  = 2 * time.Second        // what one listing may take before it answers in part
 	slowChunk = 100 * time.Millisecond // a read transaction aims below this
 	fastChunk = 20 * time.Millisecond
+	maxChunk  = 4 * 60 * minuteMillis // of a filtered walk: where nights are empty, mornings may be full
 	maxLimit  = 1000
 	rawBatch  = 256 // rows that are read before they are looked at one by one
 )
@@ -258,11 +259,7 @@ func (l *listing) scan(ctx context.Context, p *part, w *where, s span) error {
 		if err := l.chunk(ctx, p, w, c); err != nil {
 			return err
 		}
-		if took := time.Since(start); took < fastChunk {
-			l.width = min(2*l.width, dayMillis)
-		} else if took > slowChunk {
-			l.width = max(l.width/2, 1000)
-		}
+		l.adapt(time.Since(start), maxChunk)
 		if l.desc {
 			s.high = c.low
 		} else {
@@ -270,6 +267,15 @@ func (l *listing) scan(ctx context.Context, p *part, w *where, s span) error {
 		}
 	}
 	return nil
+}
+
+// adapt makes the coming chunks longer or shorter, by what the last one took.
+func (l *listing) adapt(took time.Duration, most int64) {
+	if took < fastChunk {
+		l.width = min(2*l.width, most)
+	} else if took > slowChunk {
+		l.width = max(l.width/2, 1000)
+	}
 }
 
 // chunk reads one chunk in batches.

@@ -16,6 +16,9 @@ import (
 // maxOrdered is how far an order other than by time goes.
 const maxOrdered = 1000
 
+// maxRankChunk is shorter than maxChunk, since a chunk's rows are all in memory here.
+const maxRankChunk = 60 * minuteMillis
+
 // orderColumn is what rows are compared by; text: it holds ids of texts.
 func orderColumn(o reqlog.Order) (column string, text, ok bool) {
 	switch o {
@@ -179,11 +182,7 @@ func (l *listing) rankDay(ctx context.Context, p *part, r *ranking) (seen int64,
 				return false, err
 			}
 			seen += n
-			if took := time.Since(start); took < fastChunk {
-				l.width = min(2*l.width, dayMillis)
-			} else if took > slowChunk {
-				l.width = max(l.width/2, 1000)
-			}
+			l.adapt(time.Since(start), maxRankChunk)
 			s.high = c.low
 		}
 		return !l.done(ctx), nil

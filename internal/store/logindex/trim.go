@@ -40,7 +40,10 @@ func (x *Index) trimDay(ctx context.Context, d dayInfo, bound int64, whole bool)
 		x.write.Lock()
 		defer x.write.Unlock()
 		now, _ := x.info(d.day)
-		return now.rows, x.drop(ctx, d.day) // does nothing if the day has changed again: next time
+		if !now.sealed {
+			return 0, nil // it has changed again, or is being read: next time
+		}
+		return now.rows, x.drop(ctx, d.day)
 	}
 	var rows int64
 	for {
