@@ -7,6 +7,7 @@ package jsonscan
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -110,6 +111,25 @@ func (v Value) String() string {
 		return ""
 	}
 	return t
+}
+
+// Elements returns the elements of an array, in order, up to a fault in it; anything else has none.
+func (v Value) Elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		s := scanner{b: v.Raw}
+		if v.Kind != Array {
+			return
+		}
+		for i := s.space(1); s.at(i) != ']'; i = s.space(i + 1) {
+			end := s.value(i)
+			if end < 0 || !yield(Of(s.b[i:end])) {
+				return
+			}
+			if i = s.space(end); s.at(i) != ',' {
+				return
+			}
+		}
+	}
 }
 
 // Bool returns the value of true or false; ok is false for any other value.

@@ -275,3 +275,24 @@ func TestDecimal(t *testing.T) {
 		t.Error("what was not found has a value")
 	}
 }
+
+func TestElements(t *testing.T) {
+	for in, want := range map[string]string{
+		`[]`: "", `[ ]`: "", `[1]`: "1;", ` [1]`: "", `[1, {"a":[2,3]} ,"x",null]`: `1;{"a":[2,3]};"x";null;`, `[1,`: "1;",
+		`[1 2]`: "1;", `[1,}`: "1;", `{"a":1}`: "", `"[1]"`: "", ``: "", `[`: "",
+	} {
+		got := ""
+		for e := range jsonscan.Of([]byte(in)).Elements() {
+			got += string(e.Raw) + ";"
+		}
+		if got != want {
+			t.Errorf("%s holds %q, want %q", in, got, want)
+		}
+	}
+	for e := range jsonscan.Of([]byte(`[1,2]`)).Elements() {
+		if string(e.Raw) != "1" {
+			t.Errorf("went on to %s", e.Raw)
+		}
+		break
+	}
+}

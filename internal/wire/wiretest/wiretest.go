@@ -158,7 +158,8 @@ func Usage(t *testing.T, got sluice.Usage, want map[string]int64) {
 	have := map[string]int64{
 		"input_total": n(sluice.Input), "output": n(sluice.Output), "cache_read": n(sluice.CacheRead), "cache_write": writes,
 		"cache_write_5m": n(sluice.CacheWrite5m), "cache_write_1h": n(sluice.CacheWrite1h), "reasoning": n(sluice.Reasoning),
-		"audio_input": n(sluice.AudioIn), "input_uncached": n(sluice.Input) - n(sluice.CacheRead) - writes,
+		"audio_input": n(sluice.AudioIn), "image_input": n(sluice.ImageIn),
+		"input_uncached": n(sluice.Input) - n(sluice.CacheRead) - writes,
 	}
 	for name, want := range want {
 		if v, known := have[name]; !known || v != want {
