@@ -1,0 +1,62 @@
+package price
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+)
+
+// Explain writes a bill's arithmetic for people, a line for each summand:
+//
+//	input            1,000 × 2.5 USD / 1,000,000 × 1/2          =  0.00125 USD
+func (b Bill) Explain() string {
+	var w strings.Builder
+	for i := range b.Lines {
+		l := &b.Lines[i]
+		name := MeterName(l.Class)
+		if l.Rated != l.Class {
+			name += " (as " + MeterName(l.Rated) + ")"
+		}
+		sum := fmt.Sprintf("%s × %s USD / %s", thousands(l.Quantity), decimalUSD(l.unit()), thousands(l.Per))
+		if !l.Factor.One() {
+			sum += " × " + l.Factor.String()
+		}
+		fmt.Fprintf(&w, "%-28s %-48s = %s USD\n", name, sum, decimalUSD(l.Amount))
+	}
+	if b.Above > 0 {
+		fmt.Fprintf(&w, "prices for prompts above %s tokens\n", thousands(b.Above))
+	}
+	for _, n := range b.Notes {
+		fmt.Fprintf(&w, "note: %s\n", n)
+	}
+	if !b.Known {
+		fmt.Fprintf(&w, "cost: not known, %s\n", b.Reason)
+		return w.String()
+	}
+	fmt.Fprintf(&w, "cost: %s USD", decimalUSD(big.NewRat(int64(b.Total), 1)))
+	if !b.Sum.IsInt() {
+		fmt.Fprintf(&w, ", rounded from %s", decimalUSD(b.Sum))
+	}
+	w.WriteByte('\n')
+	return w.String()
+}
+
+// decimalUSD writes nano-dollars as dollars: all places where they end, else so many that a
+// difference shows.
+func decimalUSD(nano *big.Rat) string {
+	usd := new(big.Rat).Quo(nano, big.NewRat(nanoPerUSD, 1))
+	places, exact := usd.FloatPrec()
+	if !exact {
+		return usd.FloatString(21) + "…"
+	}
+	return usd.FloatString(places)
+}
+
+// thousands writes a count with separators.
+func thousands(n int64) string {
+	digits := fmt.Sprint(n)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}
