@@ -121,33 +121,33 @@ func anthropicEndpoints(m meters) []Endpoint {
 }
 
 // geminiVerbs are the calls of a model in Google's dialect, below a pattern that ends in "{model}".
-func geminiVerbs(pattern string) []Endpoint {
-	verb := func(name string) Endpoint {
-		return call(name, nil).named(name, pattern+":"+name).of("model")
+func geminiVerbs(m meters, pattern string) []Endpoint {
+	verb := func(name string, mt meter) Endpoint {
+		return call(name, mt).named(name, pattern+":"+name).of("model")
 	}
 	return []Endpoint{
-		verb("generateContent"),
-		verb("streamGenerateContent").streamed(),
-		verb("countTokens"),
-		verb("computeTokens"),
-		verb("embedContent"),
-		verb("batchEmbedContents"),
-		verb("asyncBatchEmbedContent").once(),
-		verb("batchGenerateContent").once(),
-		verb("generateMessage"),
-		verb("generateText"),
-		verb("predict"),
-		verb("predictLongRunning").once(),
-		verb("fetchPredictOperation"),
-		verb("serverStreamingPredict").streamed(),
+		verb("generateContent", m.generate),
+		verb("streamGenerateContent", m.generate).streamed(),
+		verb("countTokens", m.countGemini),
+		verb("computeTokens", m.countGemini),
+		verb("embedContent", m.embed),
+		verb("batchEmbedContents", m.embed),
+		verb("asyncBatchEmbedContent", nil).once(),
+		verb("batchGenerateContent", nil).once(),
+		verb("generateMessage", nil),
+		verb("generateText", nil),
+		verb("predict", m.predict),
+		verb("predictLongRunning", nil).once(),
+		verb("fetchPredictOperation", nil),
+		verb("serverStreamingPredict", nil).streamed(),
 	}
 }
 
 // geminiEndpoints are Google AI Studio's, from https://ai.google.dev/api 2026-11.
 func geminiEndpoints(m meters) []Endpoint {
 	return slices.Concat(
-		geminiVerbs("{v}/models/{model}"),
-		geminiVerbs("{v}/tunedModels/{model}"),
+		geminiVerbs(m, "{v}/models/{model}"),
+		geminiVerbs(m, "{v}/tunedModels/{model}"),
 		[]Endpoint{{Name: "models", Method: "GET", Pattern: "{v}/models/{model...}"}},
 		under("{v}/openai/", "", openAIEndpoints(m)),
 		[]Endpoint{{Name: "files", Pattern: "upload/{v}/files/{rest...}"}},
@@ -167,13 +167,13 @@ func vertexEndpoints(m meters) []Endpoint {
 		}
 	}
 	return slices.Concat(
-		geminiVerbs(place+"publishers/{publisher}/models/{model}"),
+		geminiVerbs(m, place+"publishers/{publisher}/models/{model}"),
 		raw("anthropic", m.messages),
 		raw("mistralai", m.chat),
-		raw("{publisher}", nil),
+		raw("{publisher}", m.chat), // AI21, Meta, DeepSeek, …: all of them OpenAI's dialect
 		under(place+"endpoints/openapi/", "", openAIEndpoints(m)),
-		geminiVerbs(place+"endpoints/{model}"),
-		geminiVerbs("{v}/publishers/{publisher}/models/{model}"),
+		geminiVerbs(m, place+"endpoints/{model}"),
+		geminiVerbs(m, "{v}/publishers/{publisher}/models/{model}"),
 		under(place, "", things("cachedContents", "batchPredictionJobs", "operations", "endpoints", "models")),
 	)
 }

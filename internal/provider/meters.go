@@ -2,6 +2,7 @@ package provider
 
 import (
 	"github.com/sluicehq/sluice/internal/wire/anthropic"
+	"github.com/sluicehq/sluice/internal/wire/gemini"
 	"github.com/sluicehq/sluice/internal/wire/openai"
 )
 
@@ -10,6 +11,7 @@ import (
 type meters struct {
 	chat, completions, responses, embeddings, images, audio, moderations meter // OpenAI's dialect
 	messages, countTokens                                                meter // Anthropic's
+	generate, embed, countGemini, predict                                meter // Google's
 }
 
 // wireMeters returns the readers that exist.
@@ -18,5 +20,6 @@ func wireMeters() meters {
 		chat: openai.Chat, completions: openai.Completions, responses: openai.Responses,
 		embeddings: openai.Embeddings, images: openai.Images, audio: openai.Audio, moderations: openai.Moderations,
 		messages: anthropic.Messages, countTokens: anthropic.CountTokens,
+		generate: gemini.Generate, embed: gemini.Embed, countGemini: gemini.CountTokens, predict: gemini.Predict,
 	}
 }
