@@ -272,12 +272,22 @@ func (x *Index) acquire(ctx context.Context, day int64, create bool) (*part, err
 		return nil, err
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.uses++
 	p.refs, p.used = 1, x.uses
 	x.parts[day] = p
-	x.evict()
+	idle := x.evict()
+	x.mu.Unlock()
+	for _, p := range idle {
+		x.closePart(p)
+	}
 	return p, nil
+}
+
+// closePart closes a file that has no user; x.mu is not held, since it may take a checkpoint.
+func (x *Index) closePart(p *part) {
+	if err := p.close(); err != nil {
+		x.log.Warn("close a file of the log index", slog.String("path", p.path), slog.Any("error", err))
+	}
 }
 
 func (x *Index) acquireOpen(day int64) *part {
@@ -292,9 +302,10 @@ func (x *Index) acquireOpen(day int64) *part {
 	return p
 }
 
-// evict closes the files that have been unused longest. Nothing is lost with them: what they gathered
-// stands in the file, too.
-func (x *Index) evict() {
+// evict takes out the files that have been unused longest, for the caller to close. Nothing is lost with
+// them: what they gathered stands in the file, too.
+func (x *Index) evict() []*part {
+	var idle []*part
 	for len(x.parts) > maxParts {
 		var oldest *part
 		for _, p := range x.parts {
@@ -303,24 +314,22 @@ func (x *Index) evict() {
 			}
 		}
 		if oldest == nil {
-			return
+			break
 		}
 		delete(x.parts, oldest.day)
-		if err := oldest.close(); err != nil {
-			x.log.Warn("close a file of the log index", slog.String("path", oldest.path), slog.Any("error", err))
-		}
+		idle = append(idle, oldest)
 	}
+	return idle
 }
 
 // release ends the use of p; a file that was removed meanwhile is closed by its last user.
 func (x *Index) release(p *part) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	p.refs--
-	if p.refs == 0 && x.parts[p.day] != p {
-		if err := p.close(); err != nil {
-			x.log.Warn("close a file of the log index", slog.String("path", p.path), slog.Any("error", err))
-		}
+	last := p.refs == 0 && x.parts[p.day] != p
+	x.mu.Unlock()
+	if last {
+		x.closePart(p)
 	}
 }
 

@@ -153,12 +153,15 @@ func (l *listing) bound(q reqlog.Query) {
 	}
 	for i := range l.conds {
 		c := &l.conds[i]
-		if c.Not || c.Field != reqlog.FieldCreated && c.Field != reqlog.FieldRange {
+		if c.Not || c.Field != reqlog.FieldCreated && c.Field != reqlog.FieldRange && c.Form != reqlog.FormID {
 			continue
 		}
 		least, most := int64(math.MaxInt64), int64(math.MinInt64)
 		for _, r := range c.Ranges {
 			least, most = min(least, r.Lo), max(most, r.Hi)
+		}
+		for _, id := range c.IDs {
+			least, most = min(least, id.Milli()), max(most, id.Milli())
 		}
 		low, high = max(low, least), min(high, most)
 	}
