@@ -131,7 +131,7 @@ func TestThousandStreams(t *testing.T) {
 				return
 			}
 			if string(got) != whole(stream) {
-				t.Errorf("stream %d was altered: %d bytes, want %d", i, len(got), len(whole(stream)))
+				t.Errorf("stream %d was altered: %d bytes, want %d: %.400q", i, len(got), len(whole(stream)), got)
 			}
 			ids.Store(resp.Header.Get("Cf-Aig-Log-Id"), true)
 		})

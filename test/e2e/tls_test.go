@@ -84,7 +84,8 @@ func TestUpstreamOverTLS(t *testing.T) {
 	}{
 		"a whole stream": {
 			upstream.Stream([]string{"Content-Type: text/event-stream"}, eventHi, eventStop, eventUsage, eventDone),
-			want{status: 200, success: true, ending: "complete", in: 9, out: 3}, true,
+			want{status: 200, success: true, ending: "complete", in: 9, out: 3},
+			true,
 		},
 		"ended by the connection, properly": {func(_ *rawhttp.Message, c *upstream.Conn) bool {
 			c.Send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" + eventHi + eventStop + eventUsage + eventDone)

@@ -135,5 +135,5 @@ func logExceptions(t *testing.T) {
 			t.Logf("not compared in %s: %s %s", what, e.field, e.why)
 		}
 	}
-	t.Log("nor the case of field names, the order of fields of different names, and the cuts of a body into chunks")
+	t.Log("nor the reason phrase behind the status, which HTTP/2 has not; the case of field names, the order of fields of different names, and the cuts of a body into chunks")
 }

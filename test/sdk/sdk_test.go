@@ -145,8 +145,22 @@ func replicateCases(t *testing.T) []scenario {
 
 func huggingfaceCases(t *testing.T) []scenario {
 	return []scenario{
-		{name: "generate", script: jsonFile(t, 200, "huggingface/textgen.response.json"), status: 200, in: unchecked, out: unchecked},
-		{name: "generate", title: "model is loading", script: jsonFile(t, 503, "huggingface/error.503.loading.json"), status: 503, in: unchecked, out: unchecked},
+		{
+			name: "generate", script: upstream.JSON(200, `{"choices":[{"text":"\n    return a + b"}]}`),
+			status: 200, model: "bigcode/starcoder", in: unchecked, out: unchecked,
+		},
+		{
+			name: "classify", script: upstream.JSON(200, `[[{"label":"POSITIVE","score":0.98},{"label":"NEGATIVE","score":0.02}]]`),
+			status: 200, model: "distilbert/sst-2", in: unchecked, out: unchecked,
+		},
+		{
+			name: "image", script: upstream.JSON(200, `[{"label":"lake","score":0.9}]`),
+			status: 200, model: "google/vit", in: unchecked, out: unchecked,
+		},
+		{
+			name: "generate", title: "model is loading", script: jsonFile(t, 503, "huggingface/error.503.loading.json"),
+			status: 503, model: "bigcode/starcoder", in: unchecked, out: unchecked,
+		},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -216,5 +217,9 @@ func Events(text string) []string {
 }
 
 func response(status int, head []string) string {
-	return fmt.Sprintf("HTTP/1.1 %d Scripted\r\n%s\r\n\r\n", status, strings.Join(head, "\r\n"))
+	reason := http.StatusText(status)
+	if reason == "" {
+		reason = fmt.Sprint("status code ", status)
+	}
+	return fmt.Sprintf("HTTP/1.1 %d %s\r\n%s\r\n\r\n", status, reason, strings.Join(head, "\r\n"))
 }

@@ -77,14 +77,19 @@ const replicate = (base) => {
   };
 };
 
-const huggingface = (base) => ({
-  // The form of 2023: organisation and model stand right after the provider.
-  generate: () =>
-    new InferenceClient("hf_test").textGeneration(
-      { endpointUrl: `${base}/bigcode/starcoder`, inputs: "def add(a, b):", parameters: { max_new_tokens: 8 } },
-      { retry_on_error: false },
-    ),
-});
+// The form of 2023: organisation and model stand right after the provider.
+const huggingface = (base) => {
+  const client = new InferenceClient("hf_test");
+  const at = (model) => ({ model, endpointUrl: `${base}/${model}` });
+  const once = { retry_on_error: false };
+  return {
+    generate: () =>
+      client.textGeneration({ ...at("bigcode/starcoder"), inputs: "def add(a, b):", parameters: { max_new_tokens: 8 } }, once),
+    classify: () => client.textClassification({ ...at("distilbert/sst-2"), inputs: "A fine lake." }, once),
+    image: () =>
+      client.imageClassification({ ...at("google/vit"), data: new Blob([Uint8Array.from({ length: 5000 }, (_, i) => i % 251)]) }, once),
+  };
+};
 
 const workersAI = (base) => ({
   run: async () => {
