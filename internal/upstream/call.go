@@ -35,6 +35,7 @@ type call struct {
 	cn       *conn // nil once given up
 	stop     func() bool
 	answered bool // bytes of an answer have come
+	unsent   bool // the request did not go out whole
 	reusable bool // as far as the head says
 
 	mode   bodyMode
@@ -65,7 +66,7 @@ func (h *host) do(ctx context.Context, req *Request, start time.Time) (*Response
 		err = x.exchange(ctx, cn)
 	}
 	if err != nil {
-		if cn.wantsHTTP2(err) {
+		if !h.spoke.Load() && cn.wantsHTTP2(err) {
 			h.std.Store(true)
 			if x.repeatable(err) {
 				err.Err = errNoHTTP1
@@ -92,6 +93,7 @@ func (x *call) exchange(ctx context.Context, cn *conn) *Error {
 	x.resp.Timing.Reused = cn.used
 	cn.used = true
 	sendErr := x.send()
+	x.unsent = sendErr != nil
 	if sendErr != nil && errors.Is(sendErr, os.ErrDeadlineExceeded) && cn.aborted.Load() == nil {
 		return x.first.failure(name)
 	}
@@ -196,7 +198,10 @@ func (x *call) open(h head) {
 	r.Status, r.Proto, r.Body = h.status, h.proto, x
 	r.Header = endToEndFields(h.fields)
 	r.Trailer = noTrailer
-	x.reusable = !h.close
+	x.reusable = !h.close && !x.unsent
+	if !x.host.spoke.Load() {
+		x.host.spoke.Store(true)
+	}
 	x.cn.keep = maxIdle
 	if h.keep > 0 {
 		x.cn.keep = min(maxIdle, h.keep)
@@ -358,7 +363,7 @@ func (x *call) whole() {
 // Close gives the connection up. When the body was not read to its end, it is closed.
 func (x *call) Close() error {
 	if x.cn != nil {
-		x.broken(&Error{StageCanceled, x.host.key.host, errBodyClosed})
+		_ = x.broken(&Error{StageCanceled, x.host.key.host, errBodyClosed})
 	}
 	return nil
 }

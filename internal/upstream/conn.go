@@ -97,7 +97,7 @@ func (cn *conn) silent() bool {
 		cn.raw.dry = true
 		_, err := cn.nc.Read(cn.peeked[:])
 		cn.raw.dry = false
-		if err != (errDry{}) {
+		if !errors.Is(err, errDry{}) {
 			return false
 		}
 	}

@@ -91,10 +91,16 @@ func TestStale(t *testing.T) {
 		want   answer
 		conns  int
 	}{
-		{"a repeatable call goes again", dies, func(r *Request) { r.Repeatable = true },
-			answer{status: 200, header: "Content-Length: 2\n", body: "ok", length: 2}, 2},
-		{"a repeatable call with a large body goes again", dies, func(r *Request) { r.Repeatable, r.Body = true, make([]byte, 300<<10) },
-			answer{status: 200, header: "Content-Length: 2\n", body: "ok", length: 2}, 2},
+		{
+			"a repeatable call goes again", dies, func(r *Request) { r.Repeatable = true },
+			answer{status: 200, header: "Content-Length: 2\n", body: "ok", length: 2},
+			2,
+		},
+		{
+			"a repeatable call with a large body goes again", dies, func(r *Request) { r.Repeatable, r.Body = true, make([]byte, 300<<10) },
+			answer{status: 200, header: "Content-Length: 2\n", body: "ok", length: 2},
+			2,
+		},
 		{"another does not", dies, func(*Request) {}, answer{err: StageRead}, 1},
 		{"nor one whose body was read", dies, func(r *Request) {
 			r.Repeatable, r.Body, r.BodyReader, r.Length = true, nil, readerOf("hi"), 2

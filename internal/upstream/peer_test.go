@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,19 +99,10 @@ func (p *peer) reset() {
 // gone waits until the client has closed the connection.
 func (p *peer) gone() {
 	_ = p.raw.SetReadDeadline(time.Now().Add(patience))
-	if _, err := io.Copy(io.Discard, p.in); errors.Is(err, errTimeout) {
+	if _, err := io.Copy(io.Discard, p.in); errors.Is(err, os.ErrDeadlineExceeded) {
 		p.t.Error("the client kept the connection")
 	}
 }
-
-var errTimeout = func() error {
-	c, s := net.Pipe()
-	defer c.Close()
-	defer s.Close()
-	_ = c.SetReadDeadline(time.Unix(1, 0))
-	_, err := c.Read(make([]byte, 1))
-	return err
-}()
 
 // scripted is an upstream that plays a script on each connection.
 type scripted struct {
@@ -255,17 +247,6 @@ func roundTrip(t testing.TB, d Doer, req *Request) answer {
 	return answer{
 		status: resp.Status, header: lines(resp.Header), body: string(body), trailer: lines(resp.Trailer()),
 		length: resp.Length, toClose: resp.CloseDelimited, err: stageOf(err),
-	}
-}
-
-// until waits for a condition.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); {
-		if time.Now().After(end) {
-			t.Fatal("never came: " + what)
-		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

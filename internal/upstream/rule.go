@@ -127,8 +127,8 @@ func embedded(a netip.Addr) []netip.Addr {
 	case prefixed(a, "2001::/32"): // Teredo: server, and client with its bits flipped
 		in = append(in, v4(4, 0), v4(12, ^uint32(0)))
 	}
-	// NAT64 (RFC 6052, RFC 8215), IPv4-compatible and ISATAP addresses end in one. Any other address
-	// that ends in a metadata address by chance loses nothing that is missed.
+	// NAT64 (RFC 6052, RFC 8215), IPv4-compatible and ISATAP addresses end in one. That another address
+	// ends in the bits of a metadata address by chance is too rare to matter.
 	return append(in, v4(12, 0))
 }
 

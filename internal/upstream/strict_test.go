@@ -378,8 +378,10 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "//a%2Fb", "accept", "caf\xc3\xa9", "")
 	f.Add("PUT", "/\r\n", "X\r\nY: z", "a\r\n\r\nGET / HTTP/1.1", "x")
 	f.Fuzz(func(t *testing.T, method, target, name, value, body string) {
-		r := &Request{Method: method, Scheme: "https", Host: "api.example.com", Target: target,
-			Header: sluice.Header{{Name: name, Value: value}}, Body: []byte(body)}
+		r := &Request{
+			Method: method, Scheme: "https", Host: "api.example.com", Target: target,
+			Header: sluice.Header{{Name: name, Value: value}}, Body: []byte(body),
+		}
 		if r.check() != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -50,7 +51,7 @@ func (u *piped) dial(ctx context.Context, _ *net.Dialer, _ string) (net.Conn, er
 // inTime runs a test with both implementations, in a bubble whose clock is false.
 func inTime(t *testing.T, like *piped, change func(*Options), test func(t *testing.T, c *Client, u *piped)) {
 	t.Helper()
-	for _, way := range ways {
+	for _, way := range ways() {
 		t.Run(way, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				u := &piped{delay: like.delay, play: like.play, t: t}
@@ -123,21 +124,27 @@ func TestDeadlines(t *testing.T) {
 			p.send(head + "2\r\nhi\r\n")
 			wait(p)
 		}, body: "hi", stage: StageIdle, took: 5 * time.Second},
-		{name: "a body that goes on and on", play: func(p *peer) {
-			p.request()
-			p.send(head)
-			for {
-				p.pause(4 * time.Second)
-				if _, err := io.WriteString(p.conn, "1\r\nx\r\n"); err != nil {
-					return
+		{
+			name: "a body that goes on and on", play: func(p *peer) {
+				p.request()
+				p.send(head)
+				for {
+					p.pause(4 * time.Second)
+					if _, err := io.WriteString(p.conn, "1\r\nx\r\n"); err != nil {
+						return
+					}
 				}
-			}
-		}, body: strings.Repeat("x", 14), stage: StageTotal, took: 58 * time.Second,
-			change: func(t *Timeouts) { t.Total = 58 * time.Second }},
-		{name: "the total before the first byte", play: wait, stage: StageTotal, took: time.Minute,
-			change: func(t *Timeouts) { t.FirstByte = 0 }},
-		{name: "the first byte before the connection", delay: -1, stage: StageFirst, took: 2 * time.Second,
-			change: func(t *Timeouts) { t.FirstByte = 2 * time.Second }},
+			}, body: strings.Repeat("x", 14), stage: StageTotal, took: 58 * time.Second,
+			change: func(t *Timeouts) { t.Total = 58 * time.Second },
+		},
+		{
+			name: "the total before the first byte", play: wait, stage: StageTotal, took: time.Minute,
+			change: func(t *Timeouts) { t.FirstByte = 0 },
+		},
+		{
+			name: "the first byte before the connection", delay: -1, stage: StageFirst, took: 2 * time.Second,
+			change: func(t *Timeouts) { t.FirstByte = 2 * time.Second },
+		},
 		{name: "no deadline at all", play: func(p *peer) {
 			p.request()
 			p.pause(24 * time.Hour)
@@ -417,6 +424,122 @@ func TestDialsAtOnce(t *testing.T) {
 		}
 		if n := most.Load(); n != dialsPerHost {
 			t.Errorf("%d dials at once, want %d", n, dialsPerHost)
+		}
+	})
+}
+
+// TestDeadlinesOverTLS has deadlines fire too soon again and again below TLS, which must not mind.
+func TestDeadlinesOverTLS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, pool := certificate(t, pipeHost)
+		u := &piped{t: t, play: func(p *peer) {
+			secure := tls.Server(p.conn, cfg)
+			if secure.Handshake() != nil {
+				return
+			}
+			p.conn, p.in = secure, bufio.NewReader(secure)
+			for {
+				if head, _ := p.request(); head == "" {
+					return
+				}
+				p.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+				for range 50 {
+					p.pause(900 * time.Millisecond)
+					p.send("1\r\nx\r\n")
+				}
+				p.send("0\r\n\r\n")
+			}
+		}}
+		c := client(t, func(o *Options) { o.RootCAs = pool })
+		c.dial = u.dial
+		req := get(pipeHost)
+		req.Scheme = "https"
+		req.Timeouts = Timeouts{TLS: time.Second, FirstByte: time.Second, Idle: time.Second, Total: 46 * time.Second}
+		for range 2 {
+			body, stage, took := outcome(t, c, req)
+			if body != strings.Repeat("x", 50) || stage != "" || took != 45*time.Second {
+				t.Errorf("%q %q after %v", body, stage, took)
+			}
+		}
+		if n := u.dials.Load(); n != 1 {
+			t.Errorf("%d dials", n)
+		}
+		req.Timeouts.Total = 10500 * time.Millisecond
+		if body, stage, took := outcome(t, c, req); len(body) != 11 || stage != StageTotal || took != req.Timeouts.Total {
+			t.Errorf("%q %q after %v", body, stage, took)
+		}
+	})
+}
+
+func TestTLSDeadline(t *testing.T) {
+	inTime(t, &piped{play: wait}, nil, func(t *testing.T, c *Client, _ *piped) {
+		req := get(pipeHost)
+		req.Scheme = "https"
+		req.Timeouts = Timeouts{Connect: 10 * time.Second, TLS: 3 * time.Second}
+		if _, stage, took := outcome(t, c, req); stage != StageTLS || took != 3*time.Second {
+			t.Errorf("%q after %v", stage, took)
+		}
+	})
+}
+
+// TestBlockedSource has the upstream answer while the request's body is still to come from a client
+// that sends nothing. Neither the answer nor its Close waits for that.
+func TestBlockedSource(t *testing.T) {
+	u := &piped{play: func(p *peer) {
+		p.begun()
+		for line := ""; line != "\r\n"; line, _ = p.in.ReadString('\n') {
+		}
+		p.send("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno")
+		wait(p)
+	}}
+	inTime(t, u, nil, func(t *testing.T, c *Client, _ *piped) {
+		body, client := io.Pipe()
+		defer client.Close()
+		req := get(pipeHost)
+		req.Method, req.BodyReader, req.Length = "POST", body, 10
+		if got, stage, took := outcome(t, c, req); got != "no" || stage != "" || took > time.Second {
+			t.Errorf("%q %q after %v", got, stage, took)
+		}
+	})
+}
+
+// TestStreamsToANewHost opens more streams than dials go at once, none of which ends before all have begun.
+func TestStreamsToANewHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &piped{t: t, delay: time.Second, play: func(p *peer) {
+			p.request()
+			p.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			wait(p)
+		}}
+		c := client(t)
+		c.dial = u.dial
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := make(chan error)
+		for range 3*dialsPerHost + 1 {
+			go func() {
+				req := get(pipeHost)
+				req.Timeouts = Timeouts{Connect: 10 * time.Second}
+				resp, err := c.Do(ctx, req)
+				begun <- err
+				if err == nil {
+					<-ctx.Done()
+					resp.Body.Close()
+				}
+			}()
+		}
+		start := time.Now()
+		for range 3*dialsPerHost + 1 {
+			if err := <-begun; err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took != 4*time.Second {
+			t.Errorf("%v for four rounds of dials of a second each", took)
+		}
+		cancel()
+		synctest.Wait()
+		if s := c.Stats(); s[0].Open != 0 || s[0].Waiting != 0 {
+			t.Errorf("%+v", s)
 		}
 	})
 }
