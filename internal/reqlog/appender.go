@@ -74,6 +74,8 @@ func (a *appender) run(ctx context.Context) {
 	flush.Stop()
 	defer flush.Stop()
 	defer age.Stop()
+	// Now, since on a busy disk it takes longer than a record may wait. A full one is dealt with later.
+	_ = a.ready(nil)
 	armed, due := false, false
 	for {
 		select {
@@ -277,7 +279,7 @@ func (a *appender) full() bool {
 
 // sealOld closes a segment that has grown old without being written to.
 func (a *appender) sealOld() {
-	if a.seg != nil && time.Since(a.seg.created) >= maxSegmentAge {
+	if a.seg != nil && !a.empty() && time.Since(a.seg.created) >= maxSegmentAge {
 		a.seal()
 	}
 }
@@ -404,6 +406,14 @@ func (a *appender) seal() {
 	if a.seg == nil {
 		return
 	}
+	if a.empty() {
+		s := a.seg
+		a.abandon()
+		if err := a.log.catalog.drop(s); err != nil {
+			a.log.health.failed(a.log.o.Logger, "cannot remove an empty log segment", err)
+		}
+		return
+	}
 	var end [blockHeaderSize]byte
 	putBlockHeader(end[:], blockHeader{
 		kind: kindEnd, segment: a.seg.number, number: a.blocks, records: uint32(a.records), newest: a.newest,
@@ -416,6 +426,11 @@ func (a *appender) seal() {
 	_ = a.bodies.file.Truncate(a.bodies.end)
 	a.abandon()
 	a.log.keeper.kick()
+}
+
+// empty reports whether nothing was written to the segment.
+func (a *appender) empty() bool {
+	return a.rows.end == fileHeaderSize && a.bodies.end == fileHeaderSize
 }
 
 // abandon leaves the segment as it is: what was published stays, nothing is added.

@@ -20,8 +20,8 @@ import (
 const childVariable = "SLUICE_REQLOG_TEST_CHILD"
 
 // runChild logs under load. For each exchange that has ended (and, in strict mode, is waited for) it
-// writes "id time" to its standard output, and "tick time" every 5 ms, so that its parent sees when
-// the machine kept it from running.
+// writes "id time" to its standard output, and "tick time" every 5 ms, after a write to the disk, so
+// that its parent sees when the machine or its disk held everybody up.
 func runChild(how string) int {
 	var d Durability
 	var dir string
@@ -67,14 +67,25 @@ func runChild(how string) int {
 			<-slow.C
 		}
 	}()
-	for range time.Tick(5 * time.Millisecond) {
-		say("tick")
+	tick := time.NewTicker(5 * time.Millisecond)
+	probe, err := os.Create(dir + "/probe")
+	if err != nil {
+		return 4
 	}
-	return 0
+	for end := int64(0); ; end += 4096 {
+		if err := preallocate(probe, end, end+4096); err != nil {
+			return 5
+		}
+		if _, err := probe.WriteAt(make([]byte, 4096), end); err != nil {
+			return 6
+		}
+		say("tick")
+		<-tick.C
+	}
 }
 
 // killed runs a child for a while and kills it. It returns what the child reported, by id, when it was
-// killed, and for how long at most the machine kept it from running.
+// killed, and for how long at most it was held up.
 func killed(t *testing.T, d Durability, dir string, after time.Duration) (ended map[sluice.ID]time.Time, at time.Time, stall time.Duration) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -149,7 +160,8 @@ func TestKilledProcessKeepsItsPromise(t *testing.T) {
 				for id := range owed {
 					row, err := l.Get(reading(t), "a", id)
 					if err != nil || row.Entry.Ending == sluice.EndingCrashed {
-						t.Fatalf("%s: ending %v, %v", id, row.Entry.Ending, err)
+						t.Fatalf("%s, ended %v before the kill (held up for %v): ending %v, %v",
+							id, at.Sub(ended[id]), stall, row.Entry.Ending, err)
 					}
 					if b := readBody(t, l, row, ResponseSide); !bytes.Equal(b, bytes.Repeat(id[:], 100)) {
 						t.Fatalf("body of %s is %x", id, b)

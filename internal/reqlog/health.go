@@ -63,6 +63,6 @@ func (h *health) failed(log *slog.Logger, msg string, err error) {
 	}
 	h.mu.Unlock()
 	if tell {
-		log.LogAttrs(context.Background(), slog.LevelError, msg, slog.Any("error", err))
+		log.LogAttrs(context.Background(), slog.LevelError, "the log is in trouble", slog.String("what", msg), slog.Any("error", err))
 	}
 }

@@ -3,6 +3,7 @@ package reqlog
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -312,7 +313,7 @@ func TestFollow(t *testing.T) {
 		}
 		n := 0
 		for r, err := range l.Follow(t.Context(), positions[3]) {
-			if n == 0 && err != ErrGone {
+			if n == 0 && !errors.Is(err, ErrGone) {
 				t.Fatalf("first: %v, %v", r, err)
 			}
 			if n == 1 && (err != nil || r.Entry.ID != want[40]) {
