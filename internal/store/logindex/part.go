@@ -106,6 +106,7 @@ const spilled = -1
 type texts struct {
 	f     *file
 	known map[textKey]int64
+	tried bool // whether loadAll was called
 	whole bool // known has all texts of the file
 	last  int64
 	room  int64 // ids up to here are given to anything
@@ -114,13 +115,19 @@ type texts struct {
 
 const maxKnownBytes = 16 << 20
 
-// load reads what the file has, if it is not too much to read at once.
+// load learns how many texts the file has.
 func (t *texts) load(ctx context.Context) error {
-	t.known, t.bytes = map[textKey]int64{}, 0
+	t.known, t.bytes, t.whole, t.tried = map[textKey]int64{}, 0, false, false
 	_, err := t.f.one(ctx, "SELECT ifnull(max(id), 0) FROM texts", nil, &t.last)
-	if err != nil || t.last > maxTexts/4 {
-		t.whole = false
-		return err
+	return err
+}
+
+// loadAll reads the file's texts before the first is asked for, if they are not too many to read at
+// once. Files that are only read never come here.
+func (t *texts) loadAll(ctx context.Context) error {
+	t.tried = true
+	if t.last > maxTexts/4 {
+		return nil
 	}
 	t.whole = true
 	return all(ctx, t.f.conn, func(r *sql.Rows) error {
@@ -150,6 +157,12 @@ func (t *texts) id(ctx context.Context, kind textKind, text string) (int64, erro
 	}
 	if id, ok := t.known[textKey{kind, text}]; ok {
 		return id, nil
+	}
+	if !t.tried {
+		if err := t.loadAll(ctx); err != nil {
+			return 0, fmt.Errorf("read texts: %w", err)
+		}
+		return t.id(ctx, kind, text)
 	}
 	var id int64
 	found := false
