@@ -14,6 +14,7 @@
 //	2  internal/upstream        connections to providers: pools, deadlines, dial rules
 //	2  internal/reqlog          the append-only log: records, segments, queue, recovery
 //	3  internal/proxy           the life of one request; proxy/serve.go is the first file to read
+//	3  internal/estimate        LLM tokens where a provider reported none
 //	3  internal/admin           the management API
 //	3  internal/store/logindex  the log's index: SQLite files, one per day
 //	3  internal/client          the public API as Go calls

@@ -1,0 +1,111 @@
+package estimate
+
+import (
+	"strings"
+	"testing"
+
+	sluice "github.com/sluicehq/sluice"
+)
+
+func get(t *testing.T, u sluice.Usage, c sluice.Class) (int64, bool) {
+	t.Helper()
+	return u.Get(c)
+}
+
+// Counts of texts by OpenAI's tokenizers, as their public counters give them: "hello world" is 2 in
+// both vocabularies, "antidisestablishmentarianism" is 6 in cl100k_base and 6 in o200k_base.
+func TestUsage(t *testing.T) {
+	stream := "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n" +
+		"data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"lo world\"}}]}\n\ndata: [DONE]\n\n"
+	tests := []struct {
+		name     string
+		kind     Kind
+		model    string
+		request  string
+		response string
+		in, out  int64 // -1: unknown
+	}{
+		{
+			"a chat: text, 3 for the message, 3 for the answer's start", KindText, "gpt-4o",
+			`{"model":"gpt-4o","messages":[{"role":"user","content":"hello world"}]}`, stream, 2 + 3 + 3, 2,
+		},
+		{
+			"a name costs one, parts count, pictures do not", KindText, "gpt-4o",
+			`{"messages":[{"role":"user","name":"x","content":[{"type":"text","text":"hello world"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}`,
+			`{"choices":[{"message":{"role":"assistant","content":"hello world"}}]}`, 2 + 3 + 1 + 3, 2,
+		},
+		{"embeddings have no output", KindEmbedding, "text-embedding-3-small", `{"input":["hello world"],"model":"x"}`, `{"data":[{"embedding":[1,2]}]}`, 2, -1},
+		{"token ids are counted as they are", KindEmbedding, "text-embedding-3-small", `{"input":[1,2,3,4]}`, `{}`, 4, -1},
+		{"of an answer that is cut, the whole events count: hel", KindText, "gpt-4o", `{"prompt":"hello world"}`, stream[:len(stream)-30], 2, 1},
+		{
+			"responses: what the end repeats is not counted again", KindText, "gpt-4o", `{"input":"hello world"}`,
+			"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"hello world\"}\n\n" +
+				"event: response.output_text.done\ndata: {\"type\":\"response.output_text.done\",\"text\":\"hello world\"}\n\n", 2, 2,
+		},
+		{
+			"Claude counts 15 percent more: 200 words and a space are 201 by OpenAI's", KindText, "claude-x", `{"system":"` + strings.Repeat("hello world ", 100) + `"}`,
+			`{"content":[{"type":"text","text":"hello world"}]}`, 201 * 115 / 100, 2,
+		},
+		{"lines of JSON", KindText, "llama", `{"prompt":"hello world"}`, "{\"response\":\"hello\"}\n{\"response\":\" world\"}\n", 2, 3},
+		{"no JSON at all", KindText, "x", "\x00\x01", "\xff\xfe", -1, -1},
+		{"nothing stored", KindText, "x", "", "", -1, -1},
+		{"an endpoint that has no tokens", KindNone, "x", `{"prompt":"hello world"}`, `{"text":"hello"}`, -1, -1},
+	}
+	var c Counter
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			u := c.Usage(tt.kind, tt.model, []byte(tt.request), []byte(tt.response))
+			for class, want := range map[sluice.Class]int64{sluice.Input: tt.in, sluice.Output: tt.out} {
+				if n, known := get(t, u, class); known != (want >= 0) || known && n != want {
+					t.Errorf("%s = %d, %v; want %d", class, n, known, want)
+				}
+			}
+			if u.Known() != (u.Basis == sluice.BasisEstimated) {
+				t.Errorf("basis = %s", u.Basis)
+			}
+		})
+	}
+}
+
+func TestToolDefinitionsCount(t *testing.T) {
+	var c Counter
+	plain := c.Usage(KindText, "gpt-4o", []byte(`{"messages":[{"role":"user","content":"hi"}]}`), nil)
+	tools := c.Usage(KindText, "gpt-4o", []byte(`{"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f","description":"does something useful"}}]}`), nil)
+	a, _ := plain.Get(sluice.Input)
+	b, _ := tools.Get(sluice.Input)
+	if b <= a+5 {
+		t.Errorf("with tools %d, without %d", b, a)
+	}
+}
+
+func TestLongTextIsBounded(t *testing.T) {
+	var c Counter
+	u := c.Usage(KindText, "gpt-4o", []byte(`{"prompt":"`+strings.Repeat("a ", maxText)+`"}`), nil)
+	if n, known := u.Get(sluice.Input); !known || n < maxText/2 {
+		t.Errorf("input = %d, %v", n, known)
+	}
+}
+
+func TestRough(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "abcd": 1, "abcde": 2, "日本": 2, "日本ab": 3} {
+		if got := Rough(text); got != want {
+			t.Errorf("Rough(%q) = %d; want %d", text, got, want)
+		}
+	}
+}
+
+// FuzzUsage proves that no body makes the counter fail, and that counts stay below the bytes.
+func FuzzUsage(f *testing.F) {
+	for _, seed := range [][2]string{{`{"messages":[{"role":"user","content":"x"}]}`, "data: {}\n\n"}, {`{"input":[[[[1]]]]}`, `{"a":`}, {"", ""}} {
+		f.Add(seed[0], seed[1])
+	}
+	var c Counter
+	f.Fuzz(func(t *testing.T, request, response string) {
+		u := c.Usage(KindText, "gpt-4o", []byte(request), []byte(response))
+		in, _ := u.Get(sluice.Input)
+		out, _ := u.Get(sluice.Output)
+		if in > int64(8*len(request)+8) || out > int64(4*len(response)) {
+			t.Errorf("%d of %d bytes, %d of %d bytes", in, len(request), out, len(response))
+		}
+	})
+}
