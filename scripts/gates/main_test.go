@@ -26,7 +26,7 @@ func TestClassify(t *testing.T) {
 
 func TestLicenceOf(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := licenceOf(dir); err == nil {
+	if _, err := licenceOf(dir, nil); err == nil {
 		t.Error("a module without a licence passes")
 	}
 	write := func(name, text string) {
@@ -35,12 +35,15 @@ func TestLicenceOf(t *testing.T) {
 		}
 	}
 	write("LICENSE", "Permission is hereby granted, free of charge")
-	if got, err := licenceOf(dir); got != "MIT" || err != nil {
+	if got, err := licenceOf(dir, nil); got != "MIT" || err != nil {
 		t.Errorf("licenceOf = %q, %v; want MIT", got, err)
 	}
 	write("LICENSE-other", "Proprietary.")
-	if _, err := licenceOf(dir); err == nil {
+	if _, err := licenceOf(dir, nil); err == nil {
 		t.Error("a second, unknown licence passes")
+	}
+	if got, err := licenceOf(dir, []string{"LICENSE-other"}); got != "MIT" || err != nil {
+		t.Errorf("with the other one reviewed: %q, %v; want MIT", got, err)
 	}
 }
 

@@ -34,8 +34,12 @@ const kinds = {
 }
 // What the source has and no class of usage counts: see docs/prices.md, "What is not billed".
 const ignored = new Set(['input_video_mtok', 'output_video_mtok', 'cache_image_read_mtok', 'audio_hours', 'storage_searches_kcount', 'input_annotated_document_kpages', 'input_text_messages_kcount'])
-// People's units of reviewed.json: how many of them ours takes.
-const people = { requests: 1000n, web_searches: 1000n, search_units: 1000n, images: 1000n, pages: 1000n, milliseconds: 3600n }
+// People's units of reviewed.json: our class, and how many of them ours takes.
+const people = {
+  requests: ['requests', 1000n], web_searches: ['web_searches', 1000n], search_units: ['search_units', 1000n],
+  images: ['images', 1000n], pages: ['pages', 1000n],
+  seconds: ['milliseconds', 3600n], minutes: ['milliseconds', 60n], hours: ['milliseconds', 1n],
+}
 
 // plain writes a price as a decimal. A few of the source's were computed with floats and end in their
 // noise (0.18000000000000002, 0.08333333333333334): no list prints 15 digits, nine places are enough.
@@ -131,12 +135,19 @@ function rowsOf(id, from) {
 
 // fromReview turns a reviewed row's prices in dollars into ours.
 function fromReview(r) {
-  const rates = (usd) => Object.fromEntries(Object.entries(usd).map(([k, v]) => [k, nano(v, people[k] ?? 1n)]))
+  const rate = ([k, usd]) => {
+    const [name, times] = people[k] ?? [k, 1n]
+    return [name, nano(usd, times)]
+  }
+  const rates = (usd) => Object.fromEntries(Object.entries(usd).map(rate))
   return priced(rates(r.usd), r.tiers?.map((t) => ({ above: t.above, rates: rates(t.usd) })))
 }
 
 // review puts the reviewed rows into a provider's. from: what was listed holds until then.
 function review(id, rows) {
+  for (const a of reviewed.aliases.filter((a) => a.provider === id)) {
+    rows.find((row) => row.model === a.model).aliases.push(...a.names)
+  }
   for (const r of reviewed.rows.filter((r) => r.provider === id)) {
     const prices = fromReview(r)
     const had = rows.find((row) => row.model === r.model) ?? rows.find((row) => row.aliases.includes(r.model))
@@ -145,7 +156,7 @@ function review(id, rows) {
       prices.from = r.from
       before = had.prices
     }
-    const row = { model: r.model, aliases: r.aliases ?? [], match: [], source: sourceOf(r.source), as_of: r.as_of, note: r.reason, prices: [...before, prices] }
+    const row = { model: r.model, aliases: r.aliases ?? [], match: [], source: sourceOf(r.source), as_of: r.as_of, note: had && r.reason, prices: [...before, prices] }
     if (had?.model === r.model) {
       row.aliases.push(...had.aliases)
       row.match = had.match
