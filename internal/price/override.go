@@ -22,7 +22,8 @@ type Override struct {
 
 // NewOverride checks an operator's price. usd has the price in US dollars as decimal text by class:
 // "input", "output", "cache_read", "cache_write_5m", … for a million tokens or characters; "requests",
-// "web_searches", "search_units", "images" and "pages" for a thousand; "milliseconds" for a second.
+// "web_searches", "search_units", "images" and "pages" for a thousand; "seconds", "minutes" or "hours" of
+// hardware or audio for one.
 //
 // An override says all there is to say: a listed price that it leaves out is gone, so that an old
 // cached price never stands beside a new input price. as, "provider/model", takes another row's prices
@@ -46,11 +47,11 @@ func NewOverride(provider, model, as, times string, usd map[string]string) (Over
 	}
 	classes := meters()
 	for name, text := range usd {
-		c, ok := classes[name]
+		c, per, ok := peopleUnit(name, classes)
 		if !ok {
-			return Override{}, invalid(name, fmt.Sprintf("%q is no class of usage", name))
+			return Override{}, invalid(name, fmt.Sprintf("%q is nothing that has a price", name))
 		}
-		nano, ok := nanoRate(c, text)
+		nano, ok := nanoRate(c, text, per)
 		if !ok {
 			return Override{}, invalid(name, fmt.Sprintf("%q is no price in US dollars, or has more places than a nano-dollar", text))
 		}
@@ -63,25 +64,33 @@ func invalid(field, msg string) error {
 	return &sluice.Error{Kind: sluice.KindInvalid, Field: field, Msg: msg}
 }
 
-// People's units: what an operator's price in US dollars is for.
-func shownPer(c sluice.Class) int64 {
-	switch c {
-	case sluice.Milliseconds:
-		return 1_000
-	case Requests, sluice.WebSearches, sluice.SearchUnits, sluice.Images, sluice.Pages:
-		return 1_000
+// peopleUnit tells what an operator's price of that name is for: a class, and how many of its units.
+// Tokens and characters, which are not here, are priced by the million, under their classes' names.
+func peopleUnit(name string, classes map[string]sluice.Class) (c sluice.Class, per int64, ok bool) {
+	switch name {
+	case "seconds":
+		return sluice.Milliseconds, 1_000, true
+	case "minutes":
+		return sluice.Milliseconds, 60_000, true
+	case "hours":
+		return sluice.Milliseconds, 3_600_000, true
 	}
-	return 1_000_000
+	c, ok = classes[name]
+	if isToken(c) || c == sluice.Characters {
+		return c, 1_000_000, ok
+	}
+	return c, 1_000, ok && c != sluice.Milliseconds
 }
 
-// nanoRate converts a price in people's units to nano-USD for Per(c) units; it must come out even.
-func nanoRate(c sluice.Class, usd string) (nano int64, ok bool) {
+// nanoRate converts a price in US dollars for per units to nano-USD for Per(c) units; it must come out
+// even.
+func nanoRate(c sluice.Class, usd string, per int64) (nano int64, ok bool) {
 	r, ok := parseDecimal(usd)
 	if !ok {
 		return 0, false
 	}
 	r.Mul(r, big.NewRat(nanoPerUSD, 1))
-	r.Mul(r, big.NewRat(Per(c), shownPer(c)))
+	r.Mul(r, big.NewRat(Per(c), per))
 	if !r.IsInt() || !r.Num().IsInt64() || r.Num().Int64() > maxRate {
 		return 0, false
 	}
