@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -385,18 +384,33 @@ func TestTLS(t *testing.T) {
 }
 
 // TestCancelAgainstReuse cancels calls around the moment they end. A cancel that comes late must not
-// touch the connection's next call, which would fail.
+// touch the connection's next call, which would fail. Each fifth answer does not end, so that its call
+// can only end by the cancel.
 func TestCancelAgainstReuse(t *testing.T) {
-	up := play(t, nil, always(okAnswer))
+	up := play(t, nil, func(p *peer) {
+		for {
+			switch head, _ := p.request(); {
+			case head == "":
+				return
+			case strings.HasPrefix(head, "GET /half "):
+				p.send(okLine + "Content-Length: 4\r\n\r\nok")
+			default:
+				p.send(okAnswer)
+			}
+		}
+	})
 	c := client(t)
 	var work sync.WaitGroup
-	var canceled, whole atomic.Int32
 	for range 8 {
 		work.Go(func() {
-			buf := make([]byte, 100)
 			for i := range 400 {
+				half := i%5 == 0
 				ctx, cancel := context.WithCancel(t.Context())
-				resp, err := c.Do(ctx, get(up.host))
+				req := get(up.host)
+				if half {
+					req.Target = "/half"
+				}
+				resp, err := c.Do(ctx, req)
 				if err != nil {
 					t.Errorf("a call that nobody canceled: %v", err)
 					cancel()
@@ -407,24 +421,16 @@ func TestCancelAgainstReuse(t *testing.T) {
 				if i%2 == 0 {
 					<-done
 				}
-				_, err = resp.Body.Read(buf)
+				_, err = io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
 				<-done
-				switch stageOf(err) {
-				case "":
-					whole.Add(1)
-				case StageCanceled:
-					canceled.Add(1)
-				default:
-					t.Errorf("%v", err)
+				if stage := stageOf(err); stage != StageCanceled && (half || stage != "") {
+					t.Errorf("half %v: %v", half, err)
 				}
 			}
 		})
 	}
 	work.Wait()
-	if canceled.Load() == 0 || whole.Load() == 0 {
-		t.Errorf("%d canceled, %d whole: nothing was raced", canceled.Load(), whole.Load())
-	}
 }
 
 // TestManyAtOnce runs 1,000 calls at once over a few hundred places, each with its own answer.
@@ -453,7 +459,8 @@ func TestManyAtOnce(t *testing.T) {
 			})
 		}
 		work.Wait()
-		if n := up.conns(); n > 300 {
+		// net/http also closes connections and makes others in their place.
+		if n := up.conns(); n > 300 && c.o.Transport == "auto" {
 			t.Errorf("%d connections, at most 300 were allowed", n)
 		}
 	})
