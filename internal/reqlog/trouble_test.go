@@ -154,7 +154,10 @@ func TestFullDisk(t *testing.T) {
 
 	d.set(func() { d.size = 200 << 20 })
 	l.keeper.kick()
-	eventually(t, "the trouble is over", func() bool { return l.Stats().State == "ok" })
+	eventually(t, "the trouble is over, and the queue empty", func() bool {
+		s := l.Stats()
+		return s.State == "ok" && s.QueueBytes == 0
+	})
 	after := logSome(l, rng, 20, 20<<10)
 	for _, id := range after {
 		row, err := l.Get(reading(t), "a", id)
