@@ -1,16 +1,20 @@
 // Package answer takes a provider's answer apart into its JSON texts, whichever way it is framed: one
-// text, or a stream of server-sent events. Providers choose the framing: an error may come as plain
-// JSON where a stream was asked for, and the other way round.
+// text, a stream of server-sent events, or one text after the other, each on a line of its own (NDJSON).
+// Providers choose the framing: an error may come as plain JSON where a stream was asked for, and the
+// other way round.
 package answer
 
 import (
+	"bytes"
+
 	"github.com/sluicehq/sluice/internal/wire/jsonpick"
 	"github.com/sluicehq/sluice/internal/wire/sse"
 )
 
 // Text is what is known of a text that has ended.
 type Text struct {
-	// Event: it was the data of a server-sent event. Otherwise it was the whole answer.
+	// Event: it was the data of a server-sent event, or one of an answer whose texts stand on lines.
+	// Otherwise it was the whole answer.
 	Event bool
 	// Whole: it is one JSON text, as far as was checked. Otherwise it was cut short, or is no JSON.
 	Whole bool
@@ -34,6 +38,7 @@ type Reader struct {
 	set    *jsonpick.Set
 	h      Handler
 	stream bool
+	lined  bool // where the answer may be lines, it is
 	form   form
 	begun  bool // a byte of the event's data has come
 	known  bool // the event's text is like the one before
@@ -49,6 +54,7 @@ type form uint8
 const (
 	unknown form = iota
 	single       // one JSON text
+	lines        // one after the other
 	events
 	opaque // neither; nothing is read
 )
@@ -60,6 +66,13 @@ const sentinel = "[DONE]"
 func (r *Reader) Reset(set *jsonpick.Set, stream bool, h Handler) {
 	r.picker.Reset(set)
 	*r = Reader{set: set, h: h, stream: stream, done: -1, picker: r.picker}
+}
+
+// ResetLines is as Reset, for dialects whose streams are texts on lines of their own. A text alone is a
+// stream of one there; it may be spread over several lines, as people like to read it.
+func (r *Reader) ResetLines(set *jsonpick.Set, h Handler) {
+	r.Reset(set, false, h)
+	r.lined = true
 }
 
 // Write takes the next bytes. p is not kept.
@@ -74,6 +87,8 @@ func (r *Reader) Write(p []byte) {
 		if was != jsonpick.Done && r.picker.State() == jsonpick.Done {
 			r.h.End(Text{Whole: true})
 		}
+	case lines:
+		r.lines(p)
 	case events:
 		r.events.Write(p, (*sink)(r))
 	}
@@ -84,6 +99,8 @@ func (r *Reader) Close() {
 	switch {
 	case r.form == single && r.picker.State() != jsonpick.Done:
 		r.h.End(Text{})
+	case r.form == lines:
+		r.endLine()
 	case r.form == events:
 		r.events.Close((*sink)(r))
 	}
@@ -97,7 +114,9 @@ func (r *Reader) tell(p []byte) []byte {
 		case ' ', '\t', '\r', '\n', 0xef, 0xbb, 0xbf: // the last three make a byte order mark
 			continue
 		case '{', '[', '"':
-			r.form = single
+			if r.form = single; r.lined && c == '{' {
+				r.form = lines
+			}
 			r.h.Begin()
 		case ':', 'd', 'e', 'i', 'r': // comment, data, event, id, retry
 			r.form = events
@@ -109,6 +128,59 @@ func (r *Reader) tell(p []byte) []byte {
 		return p[i:]
 	}
 	return nil
+}
+
+// lines reads texts that stand on lines. What follows a text on its line, whole or broken, is no part of
+// the answer.
+func (r *Reader) lines(p []byte) {
+	for len(p) > 0 {
+		line, broken := p, false
+		if i := bytes.IndexByte(p, '\n'); i >= 0 {
+			line, broken = p[:i+1], true
+		}
+		p = p[len(line):]
+		r.line(line)
+		if state := r.picker.State(); broken && (r.known || state == jsonpick.Done || state == jsonpick.Broken) {
+			r.endLine()
+		}
+	}
+}
+
+// line reads a piece of a line.
+func (r *Reader) line(p []byte) {
+	switch state := r.picker.State(); {
+	case r.known || state == jsonpick.Done:
+	case r.begun:
+		r.picker.Write(p, r.h)
+		r.ended(state)
+	default:
+		if p = bytes.TrimLeft(p, " \t\r\n"); len(p) == 0 {
+			return
+		}
+		r.begun = true
+		if r.known = r.last.Match(p); !r.known {
+			r.last.Learn(&r.picker, p, r.h)
+			r.ended(state)
+		}
+	}
+}
+
+// ended reports the end of a text that has just come; was is the state before.
+func (r *Reader) ended(was jsonpick.State) {
+	if was != jsonpick.Done && r.picker.State() == jsonpick.Done {
+		r.h.End(Text{Event: true, Whole: true})
+	}
+}
+
+// endLine ends the text of a line, and makes ready for the next one.
+func (r *Reader) endLine() {
+	if r.begun && !r.known {
+		if r.picker.State() != jsonpick.Done {
+			r.h.End(Text{Event: true})
+		}
+		r.picker.Reset(r.set)
+	}
+	r.begun, r.known = false, false
 }
 
 // sink is the Reader as the splitter sees it.

@@ -20,6 +20,18 @@ func read(in string, stream bool, n int) string {
 	var r answer.Reader
 	var l log
 	r.Reset(jsonpick.Compile([]jsonpick.Path{{At: "a", How: jsonpick.Whole}}), stream, &l)
+	return feed(&r, &l, in, n)
+}
+
+func readLines(in string, n int) string {
+	var r answer.Reader
+	var l log
+	r.ResetLines(jsonpick.Compile([]jsonpick.Path{{At: "a", How: jsonpick.Whole}}), &l)
+	return feed(&r, &l, in, n)
+}
+
+// feed hands in to r in pieces of n bytes.
+func feed(r *answer.Reader, l *log, in string, n int) string {
 	for len(in) > 0 {
 		piece := in[:min(n, len(in))]
 		r.Write([]byte(piece))
@@ -81,6 +93,69 @@ func TestReader(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLines(t *testing.T) {
+	long := strings.Repeat(`{"a":1,"b":"x"}`+"\n", 3)
+	for _, c := range []struct{ name, in, want string }{
+		{"nothing", "", ""},
+		{"one text", `{"a":1}`, "begin 1 end-event-whole"},
+		{"lines", `{"a":1}` + "\n" + `{"a":2}` + "\n", "begin 1 end-event-whole 2 end-event-whole"},
+		{"lines behind blank ones, with CRLF", "\r\n" + `{"a":1}` + "\r\n \r\n" + `{"a":2}` + "\r\n", "begin 1 end-event-whole 2 end-event-whole"},
+		{"a text over several lines", "{\n  \"a\":\n 1\n}\n", "begin 1 end-event-whole"},
+		{"a line that is no JSON", `{"a":1}` + "\n}x\n" + `{"a":2}`, "begin 1 end-event-whole end-event 2 end-event-whole"},
+		{"a line that breaks", `{"a":1 x` + "\n" + `{"a":2}`, "begin 1 end-event 2 end-event-whole"},
+		{"two texts on a line", `{"a":1} {"a":2}` + "\n" + `{"a":3}`, "begin 1 end-event-whole 3 end-event-whole"},
+		{"a cut line", `{"a":1}` + "\n" + `{"a":2,"b`, "begin 1 end-event-whole 2 end-event"},
+		{"an array", `[{"a":1}]`, "begin end-whole"},
+		{"server-sent events", "data: {\"a\":1}\n\n", "1 end-event-whole"},
+		{"text", "Hello\n" + `{"a":1}`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for n := 1; n <= len(c.in)+1; n++ {
+				if got := readLines(c.in, n); got != c.want {
+					t.Fatalf("in pieces of %d: %q, want %q", n, got, c.want)
+				}
+			}
+		})
+	}
+	if got, want := readLines(long+`{"a":2,"b":"x"}`, 1<<10), "begin 1 end-event-whole 2 end-event-whole"; got != want {
+		t.Errorf("lines that read the same: %q, want %q", got, want)
+	}
+}
+
+func TestPlan(t *testing.T) {
+	p := answer.Compile(answer.Under([]answer.Place[string]{{At: "a", Tells: "x"}, {At: "b", How: jsonpick.Some, Tells: "y"}}, "", "[]."))
+	var r answer.Reader
+	h := teller{plan: &p}
+	r.Reset(p.Set, false, &h)
+	r.Write([]byte(`[{"a":1,"b":"t"},{"b":[2]}]`))
+	r.Close()
+	if h.String() != "x y y " {
+		t.Errorf("told %q", h.String())
+	}
+}
+
+// teller writes down what a plan says of what is picked.
+type teller struct {
+	log
+	plan *answer.Plan[string]
+}
+
+func (h *teller) Begin()                          {}
+func (h *teller) Pick(path int, _ jsonscan.Value) { h.WriteString(h.plan.Tells(path) + " ") }
+func (h *teller) End(answer.Text)                 {}
+
+func TestSeconds(t *testing.T) {
+	for raw, want := range map[string]answer.Count{
+		`1.42`: {N: 1420, Known: true}, `14`: {N: 14000, Known: true}, `0`: {Known: true}, `1e-4`: {Known: true},
+		`-1`: {}, `"14"`: {}, `null`: {}, `1e300`: {}, `99999999999`: {},
+	} {
+		var c answer.Count
+		if c.SetSeconds(jsonscan.Of([]byte(raw))); c != want {
+			t.Errorf("%s is %+v, want %+v", raw, c, want)
+		}
 	}
 }
 
