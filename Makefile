@@ -132,8 +132,8 @@ docs: build ## write the generated pages of docs/
 .PHONY: docs-check
 docs-check: build
 	@echo "== generated pages are current"
-	@before=$$(cat docs/*.md | sha256sum); $(BIN) docs >/dev/null; \
-		if [ "$$before" != "$$(cat docs/*.md | sha256sum)" ]; then \
+	@before=$$(cat docs/*.md docs/*.yaml | sha256sum); $(BIN) docs >/dev/null; \
+		if [ "$$before" != "$$(cat docs/*.md docs/*.yaml | sha256sum)" ]; then \
 			echo "docs/ was out of date and has been written anew: commit it" >&2; exit 1; fi
 
 .PHONY: clean
