@@ -38,6 +38,7 @@ type meter struct {
 	begun, ended uint64
 	candidate    candidate
 	prediction   prediction
+	sums         sums // of the current text
 }
 
 // candidate is the one that is being read.
@@ -120,11 +121,11 @@ func (h *handler) predicted(path int, v jsonscan.Value) {
 	case bytes:
 		h.prediction.bytes = true
 	case inputTokens:
-		h.counts.input.Add(v)
+		h.sums.input.Add(v)
 	case outputTokens:
-		h.counts.output.Add(v)
+		h.sums.output.Add(v)
 	case characters:
-		h.counts.characters.Add(v)
+		h.sums.characters.Add(v)
 	}
 }
 
@@ -143,7 +144,7 @@ func (h *handler) endCandidate() {
 // endPrediction notes the prediction that was read.
 func (h *handler) endPrediction() {
 	if h.prediction == (prediction{bytes: true, image: true}) {
-		h.counts.images = answer.Count{N: h.counts.images.N + 1, Known: true}
+		h.sums.images = answer.Count{N: h.sums.images.N + 1, Known: true}
 	}
 	h.prediction = prediction{}
 }
@@ -154,6 +155,9 @@ func (h *handler) End(t answer.Text) {
 	h.r.Seen |= wire.SeenEvent
 	h.endCandidate()
 	h.endPrediction()
+	if h.sums != (sums{}) {
+		h.counts.sums, h.sums = h.sums, sums{}
+	}
 	if text, failed := h.fault.Text(); failed {
 		h.r.Seen |= wire.SeenError
 		h.r.Error = text

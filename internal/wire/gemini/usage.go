@@ -17,9 +17,13 @@ type counts struct {
 	audio, image, cachedAudio   answer.Count // parts of prompt and cached
 	toolAudio, toolImage        answer.Count // parts of toolPrompt
 	audioOut, imageOut          answer.Count // parts of candidates
-	input, output               answer.Count // of predictions
-	characters, images          answer.Count // of predictions
-	serviceTier, trafficType    string
+	sums
+	serviceTier, trafficType string
+}
+
+// sums are counts of predictions, which a text has in parts.
+type sums struct {
+	input, output, characters, images answer.Count
 }
 
 // take notes what a usageMetadata object reports.
