@@ -21,6 +21,13 @@ type Meter interface {
 	Seen() Sighting
 }
 
+// HeadReader is what a Meter also is when some of what it reads stands in the head of an answer, where a
+// few providers count what their bodies do not.
+type HeadReader interface {
+	// Head takes the head of the answer, before the first Write. h is not kept.
+	Head(h sluice.Header)
+}
+
 // Sighting is a set of things that a Meter has come across.
 type Sighting uint8
 

@@ -45,6 +45,18 @@ func Sum(counts ...Count) Count {
 	return sum
 }
 
+// Writes splits cache writes by lifetime, 5 minutes and one hour. Their total may be reported without the
+// split, or be newer than it: what the split does not have was written for the default, 5 minutes.
+func Writes(total, short, long Count) (short5m, long1h Count) {
+	if !total.Known {
+		return short, long
+	}
+	if long.N > total.N {
+		long = total
+	}
+	return Count{total.N - long.N, true}, long
+}
+
 // To sets a class of u to the count, if it is known, and with it u's basis.
 func (c Count) To(u *sluice.Usage, class sluice.Class) {
 	if c.Known {

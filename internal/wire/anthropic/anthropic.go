@@ -92,7 +92,7 @@ func compile() endpoint {
 type meter struct {
 	in     answer.Reader
 	r      wire.Reading
-	counts counts
+	counts Counts
 	kind   string // the last type of an event: repeated ones cost nothing
 	typed  bool   // the current text has a type
 	fault  answer.Fault
@@ -110,8 +110,7 @@ func (m *meter) Seen() wire.Sighting { return m.r.Seen }
 
 func (m *meter) Close() wire.Reading {
 	m.in.Close()
-	m.r.Usage = m.counts.usage()
-	m.r.Tier, m.r.Geo = m.counts.served(), m.counts.geo
+	m.counts.Tell(&m.r)
 	return m.r
 }
 
@@ -126,13 +125,13 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 	switch messages.tells[path] {
 	case kind:
 		h.typed = true
-		remember(&h.kind, v)
+		answer.Remember(&h.kind, v)
 	case model:
-		remember(&h.r.Model, v)
+		answer.Remember(&h.r.Model, v)
 	case usage:
-		h.counts.take(v)
+		h.counts.Take(v)
 	case finish:
-		remember(&h.r.Finish, v)
+		answer.Remember(&h.r.Finish, v)
 	case content:
 		if v.Kind != jsonscan.Number && v.Kind != jsonscan.Bool {
 			h.r.Seen |= wire.SeenEvent | wire.SeenContent
@@ -148,13 +147,6 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 			h.fault.Set()
 			h.fault.Message(v)
 		}
-	}
-}
-
-// remember keeps the text of a string that has any.
-func remember(s *string, v jsonscan.Value) {
-	if v.Kind == jsonscan.String && len(v.Raw) > 2 && string(v.Raw[1:len(v.Raw)-1]) != *s {
-		*s = v.String()
 	}
 }
 
@@ -174,7 +166,7 @@ func (h *handler) End(t answer.Text) {
 	}
 	// Counts of a message_delta are cumulative, and the one with the stop reason is the last.
 	last := h.typed && h.kind == "message_delta" && h.r.Finish != ""
-	if (final || last) && h.counts.known() {
+	if (final || last) && h.counts.Known() {
 		h.r.Seen |= wire.SeenUsage
 	}
 	h.typed, h.fault = false, answer.Fault{}

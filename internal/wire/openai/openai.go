@@ -3,7 +3,11 @@
 // do differently stands beside the code that copes with it.
 package openai
 
-import "github.com/sluicehq/sluice/internal/wire"
+import (
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/jsonscan"
+)
 
 // Chat makes the meter of POST /chat/completions. stream says, here and below, whether the request
 // asked for a stream; every meter also copes with the other kind of answer, and with error bodies.
@@ -27,6 +31,13 @@ func Audio(stream bool) wire.Meter { return newMeter(&media, stream) }
 
 // Moderations makes the meter of POST /moderations, which reports no usage.
 func Moderations(stream bool) wire.Meter { return newMeter(&media, stream) }
+
+// Usage reads a usage object of this dialect that stands in an answer of another one.
+func Usage(v jsonscan.Value) sluice.Usage {
+	var u sluice.Usage
+	merge(&u, usageOf(v))
+	return u
+}
 
 // ErrorText returns what the body of an error answer says, at most 1 KB, and "" when that is none of
 // the forms that providers of any dialect use. It is for answers that no meter has read.
