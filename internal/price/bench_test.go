@@ -46,3 +46,14 @@ func BenchmarkBill(b *testing.B) {
 		p.Bill(u, Factors{ServiceTier: "flex"})
 	}
 }
+
+// A name that no row has is tried against every pattern; Amazon's rows have the most.
+func BenchmarkFindNothing(b *testing.B) {
+	c := Embedded()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, ok := c.Find("aws-bedrock", "us.nobody.knows-this-model-20260101-v1:0", noon); ok {
+			b.Fatal("found")
+		}
+	}
+}
