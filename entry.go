@@ -136,7 +136,11 @@ type LogEntry struct {
 	Attempts   []Attempt
 	Usage      Usage
 	Cost       NanoUSD
-	Priced     bool // Cost is known; otherwise it is null, never 0
+	Priced     bool      // Cost is known; otherwise it is null, never 0
+	CostBasis  CostBasis // where Cost comes from
+	Prices     string    // version of the price catalogue that Cost was made with
+	Tier       string    // service tier that the answer names: "batch", "priority", …; "" the ordinary one
+	Geo        string    // place that the answer names, where that has a price of its own
 	Finish     string
 	Feedback   int8    // -1, 0 (none), 1
 	Score      float64 // people's; NaN is not allowed, 0 with Scored false: none

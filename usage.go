@@ -96,3 +96,20 @@ func (u *Usage) Known() bool { return u.known != 0 }
 
 // NanoUSD is an amount of money: a billionth of a US dollar.
 type NanoUSD int64
+
+// CostBasis says where a cost comes from. Values are stored in logs: never renumber.
+type CostBasis uint8
+
+// The bases of costs. CostUnknown: there is none; it is null, never 0.
+const (
+	CostUnknown   CostBasis = iota
+	CostCatalogue           // usage times the price catalogue's prices
+	CostReported            // the provider's own figure
+	CostCustom              // usage times the prices that the request or a setting gave
+	CostCached              // of a cache hit: nothing was spent
+)
+
+// String returns the basis as the API shows it.
+func (b CostBasis) String() string {
+	return [...]string{"unknown", "catalogue", "reported", "custom", "cached", "unknown"}[min(b, CostCached+1)]
+}

@@ -46,6 +46,7 @@ const (
 	tagAttempts   = 24 // how many, where they are not told one by one
 	tagNote       = 25
 	tagBody       = 26 // and 27: by Side
+	tagCostBasis  = 28
 	tagTexts      = 32 // and up: see texts
 )
 
@@ -98,11 +99,12 @@ const countedTexts = 8
 
 // texts lists e's plain texts by tag, from tagTexts on: add at the end only. The first countedTexts
 // are those that roll-ups ask for.
-func texts(e *sluice.LogEntry) [18]*string {
+func texts(e *sluice.LogEntry) [20]*string {
 	return [...]*string{
 		&e.Account, &e.Gateway, &e.Provider, &e.Model, &e.Served, &e.Endpoint, &e.Type, &e.Key,
 		&e.Method, &e.Path, &e.ErrorKind, &e.ErrorText, &e.UserAgent, &e.EventID, &e.TraceID, &e.Finish,
-		nil, nil, // room, so that the array's size does not change with each text
+		&e.Prices, &e.Tier, &e.Geo,
+		nil, // room, so that the array's size does not change with each text
 	}
 }
 
@@ -206,6 +208,7 @@ func appendCounted(b []byte, e *sluice.LogEntry, countOnly bool) []byte {
 	b = putNumber(b, tagEnding, uint64(e.Ending))
 	b = putNumber(b, tagCache, uint64(e.Cache))
 	b = putNumber(b, tagCost, zigzag(int64(e.Cost)))
+	b = putNumber(b, tagCostBasis, uint64(e.CostBasis))
 	t := &e.Timeline
 	b = putTimes(b, tagTimeline, [...]time.Duration{t.Received, t.Connected, t.Sent, t.FirstByte, t.FirstToken, t.End})
 	b = putUsage(b, tagUsage, &e.Usage)
@@ -261,7 +264,7 @@ func appendBody(b []byte, tag int, y *sluice.Body, countOnly bool) []byte {
 
 // recordBound returns a length that e's record does not pass.
 func recordBound(e *sluice.LogEntry, parts *[2][]partRef) int {
-	n := 900 // all numbers at their longest, and the keys of the texts
+	n := 920 // all numbers at their longest, and the keys of the texts
 	for _, s := range texts(e) {
 		if s != nil {
 			n += len(*s)
@@ -538,6 +541,8 @@ func decodeField(f *fields, e *sluice.LogEntry) {
 		e.Cache = sluice.CacheStatus(f.n)
 	case tagCost:
 		e.Cost = sluice.NanoUSD(unzigzag(f.n))
+	case tagCostBasis:
+		e.CostBasis = sluice.CostBasis(f.n)
 	case tagFeedback:
 		e.Feedback = int8(unzigzag(f.n))
 	case tagScore:

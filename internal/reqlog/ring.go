@@ -63,7 +63,8 @@ type record struct {
 	entry     *sluice.LogEntry
 	parts     *[2][]partRef
 	countOnly bool
-	bound     int // recordBound
+	whole     bool // better nothing than its count alone: it was counted before
+	bound     int  // recordBound
 }
 
 // put copies r into the queue. Without room for a whole entry it keeps the count-only form: lost.
@@ -74,7 +75,7 @@ func (q *ring) put(r *record) (t Ticket, lost bool) {
 	}
 	b := q.room(kindRows, r.bound, q.limit-q.limit/countsShare)
 	if b == nil {
-		if r.kind != KindEntry {
+		if r.kind != KindEntry || r.whole {
 			return 0, true // an open mark: the next sweep tries again
 		}
 		lost, r.countOnly, r.parts = !r.countOnly, true, nil
