@@ -47,7 +47,34 @@ type provider struct {
 // loose is one pattern and its row; the most specific comes first.
 type loose struct {
 	pattern string
+	plain   string // what is between the stars, in lower case, where they are at the ends only; else ""
 	model   *Model
+}
+
+func newLoose(pattern string, m *Model) loose {
+	l := loose{pattern: pattern, model: m}
+	if plain := strings.Trim(pattern, "*"); !strings.ContainsAny(plain, "*#") {
+		l.plain = strings.ToLower(plain)
+	}
+	return l
+}
+
+// fits tells whether a name fits, which low is in lower case. Most patterns are a part of a name: that is
+// quicker to look for.
+func (l *loose) fits(name, low string) bool {
+	if l.plain == "" {
+		return glob(l.pattern, name)
+	}
+	front, back := l.pattern[0] == '*', l.pattern[len(l.pattern)-1] == '*'
+	switch {
+	case front && back:
+		return strings.Contains(low, l.plain)
+	case front:
+		return strings.HasSuffix(low, l.plain)
+	case back:
+		return strings.HasPrefix(low, l.plain)
+	}
+	return low == l.plain
 }
 
 // Version names the catalogue; it is stored with every cost that it gave.
@@ -105,7 +132,7 @@ func (p *provider) index() error {
 		}
 		for _, pattern := range m.Patterns {
 			if !strings.HasPrefix(pattern, "!") {
-				p.loose = append(p.loose, loose{pattern, m})
+				p.loose = append(p.loose, newLoose(pattern, m))
 			}
 		}
 	}

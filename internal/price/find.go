@@ -36,7 +36,8 @@ type Match struct {
 //
 // It tries the name, other names of the row, the name without a date at its end, the name without a
 // vendor or path in front, the rows' patterns, and the name without a region in front; then the same with the providers whose list the
-// provider follows (Azure: OpenAI's). It does not allocate.
+// provider follows (Azure: OpenAI's). It does not allocate, unless the name has capital letters that its
+// row has not.
 func (c *Catalogue) Find(provider, model string, at time.Time) (*Price, Match, bool) {
 	p := c.provider(provider)
 	if p == nil || model == "" || len(model) > maxText {
@@ -58,7 +59,7 @@ const maxStrips = 3
 
 func (p *provider) find(model string) (*Model, How) {
 	for i := range p.over {
-		if glob(p.over[i].pattern, model) {
+		if p.over[i].fits(model, strings.ToLower(model)) {
 			return p.over[i].model, HowOverride
 		}
 	}
@@ -142,9 +143,10 @@ func (p *provider) without(name string, paths bool) (string, bool) {
 }
 
 func (p *provider) byPattern(name string) *Model {
+	low := strings.ToLower(name)
 	for i := range p.loose {
 		l := &p.loose[i]
-		if glob(l.pattern, name) && !excluded(l.model.Patterns, name) {
+		if l.fits(name, low) && !excluded(l.model.Patterns, name) {
 			return l.model
 		}
 	}

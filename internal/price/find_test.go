@@ -87,6 +87,12 @@ func TestGlob(t *testing.T) {
 		if got := glob(test.pattern, test.name); got != test.want {
 			t.Errorf("glob(%q, %q) = %v", test.pattern, test.name, got)
 		}
+		if test.pattern == "" {
+			continue // no list has it
+		}
+		if l := newLoose(test.pattern, nil); l.fits(test.name, strings.ToLower(test.name)) != test.want {
+			t.Errorf("%q fits %q = %v", test.pattern, test.name, !test.want)
+		}
 	}
 }
 

@@ -131,7 +131,7 @@ func (c *Catalogue) With(over []Override) *Catalogue {
 // put lists an override, before or instead of what had its name.
 func (p *provider) put(m *Model) {
 	if strings.ContainsAny(m.Name, "*#") {
-		p.over = slices.Insert(p.over, 0, loose{m.Name, m})
+		p.over = slices.Insert(p.over, 0, newLoose(m.Name, m))
 		p.models = append(p.models, m)
 		return
 	}
