@@ -77,11 +77,13 @@ type Example struct {
 	Endpoint string
 	Kind     string
 	Status   int
+	Headers  map[string]string
 	Expect   struct {
-		Usage  *map[string]int64
-		Error  json.RawMessage
-		Text   string
-		Finish *string `json:"finish_reason"`
+		Usage       *map[string]int64
+		SearchUnits *int64 `json:"search_units"`
+		Error       json.RawMessage
+		Text        string
+		Finish      *string `json:"finish_reason"`
 	}
 	Body []byte `json:"-"`
 }
@@ -120,14 +122,14 @@ func Expected(t *testing.T, open func(endpoint string) func(stream bool) wire.Me
 	t.Helper()
 	for _, e := range Examples(t, dir, providers...) {
 		t.Run(e.File, func(t *testing.T) {
-			r := Cuts(t, func() wire.Meter { return open(e.Endpoint)(true) }, e.Body)
-			if other := Read(open(e.Endpoint)(false), e.Body, 100); other != r {
+			r := Cuts(t, func() wire.Meter { return e.headed(open(e.Endpoint)(true)) }, e.Body)
+			if other := Read(e.headed(open(e.Endpoint)(false)), e.Body, 100); other != r {
 				t.Errorf("it depends on what was asked for: %+v, %+v", r, other)
 			}
 			if e.Expect.Usage != nil {
 				Usage(t, r.Usage, *e.Expect.Usage)
-			} else if r.Usage != (sluice.Usage{}) {
-				t.Errorf("usage %+v where there is none", r.Usage)
+			} else {
+				units(t, r.Usage, e.Expect.SearchUnits)
 			}
 			failed := e.Kind == "error" || e.Expect.Error != nil
 			if failed != (r.Seen&wire.SeenError != 0) || failed != (r.Error != "") {
@@ -140,6 +142,31 @@ func Expected(t *testing.T, open func(endpoint string) func(stream bool) wire.Me
 				t.Errorf("finish %q, seen %b; want %q and an end", r.Finish, r.Seen, *e.Expect.Finish)
 			}
 		})
+	}
+}
+
+// headed shows m the example's head, if it reads one.
+func (e *Example) headed(m wire.Meter) wire.Meter {
+	if h, ok := m.(wire.HeadReader); ok {
+		var head sluice.Header
+		for name, value := range e.Headers {
+			head = append(head, sluice.Field{Name: name, Value: value})
+		}
+		h.Head(head)
+	}
+	return m
+}
+
+// units checks that got counts units of ranking and search at most, as many as wanted.
+func units(t *testing.T, got sluice.Usage, searches *int64) {
+	t.Helper()
+	var want sluice.Usage
+	if searches != nil {
+		want.Set(sluice.SearchUnits, *searches)
+		want.Basis = sluice.BasisProvider
+	}
+	if got != want {
+		t.Errorf("usage %+v where there is %+v", got, want)
 	}
 }
 
@@ -159,6 +186,7 @@ func Usage(t *testing.T, got sluice.Usage, want map[string]int64) {
 		"input_total": n(sluice.Input), "output": n(sluice.Output), "cache_read": n(sluice.CacheRead), "cache_write": writes,
 		"cache_write_5m": n(sluice.CacheWrite5m), "cache_write_1h": n(sluice.CacheWrite1h), "reasoning": n(sluice.Reasoning),
 		"audio_input": n(sluice.AudioIn), "image_input": n(sluice.ImageIn),
+		"billed_input": n(sluice.BilledInput), "billed_output": n(sluice.BilledOutput),
 		"input_uncached": n(sluice.Input) - n(sluice.CacheRead) - writes,
 	}
 	for name, want := range want {
