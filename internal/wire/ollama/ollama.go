@@ -1,0 +1,124 @@
+// Package ollama reads Ollama's own dialect (https://docs.ollama.com/api, read 2026-11). Its streams are
+// JSON texts on lines, and what a request gets that does not mention streams; an answer as a whole looks
+// like the last of such lines.
+package ollama
+
+import (
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/answer"
+	"github.com/sluicehq/sluice/internal/wire/jsonpick"
+	"github.com/sluicehq/sluice/internal/wire/jsonscan"
+)
+
+// Chat makes the meter of /api/chat and /api/generate. It finds out from the bytes what it is given,
+// whatever the request asked for, and also reads error bodies.
+func Chat(bool) wire.Meter {
+	m := &meter{}
+	m.in.ResetLines(plan.Set, (*handler)(m))
+	return m
+}
+
+// Embed makes the meter of /api/embed and the older /api/embeddings, which counts nothing.
+func Embed(stream bool) wire.Meter { return Chat(stream) }
+
+// what is what the value of a place tells.
+type what uint8
+
+const (
+	model what = iota
+	input
+	output
+	content // a part of the answer itself
+	done    // whether this is the last line
+	finish
+	failure
+	message // what an error says, where it is an object
+)
+
+// plan is what is looked for. It does not change.
+var plan = answer.Compile([]answer.Place[what]{ //nolint:gochecknoglobals // immutable
+	{At: "model", Tells: model},
+	{At: "prompt_eval_count", Tells: input},
+	{At: "eval_count", Tells: output},
+	{At: "message.content", How: jsonpick.Some, Tells: content},
+	{At: "message.thinking", How: jsonpick.Some, Tells: content},
+	{At: "message.tool_calls", How: jsonpick.Some, Tells: content},
+	{At: "message.images", How: jsonpick.Some, Tells: content},
+	{At: "response", How: jsonpick.Some, Tells: content},
+	{At: "thinking", How: jsonpick.Some, Tells: content},
+	{At: "image", How: jsonpick.Some, Tells: content},
+	{At: "embedding", How: jsonpick.Some, Tells: content},
+	{At: "embeddings", How: jsonpick.Some, Tells: content},
+	{At: "done", Tells: done},
+	{At: "done_reason", Tells: finish},
+	{At: "error", Tells: failure},
+	{At: "error.message", Tells: message},
+})
+
+// meter reads one answer.
+type meter struct {
+	in            answer.Reader
+	r             wire.Reading
+	input, output answer.Count
+	partial       bool // the current text says that more follow
+	fault         answer.Fault
+}
+
+func (m *meter) Write(p []byte) { m.in.Write(p) }
+
+func (m *meter) Seen() wire.Sighting { return m.r.Seen }
+
+// Close returns what was read. prompt_eval_count is missing where the whole prompt lay in the cache, and
+// a prompt of no tokens would miss it too: it is unknown then.
+func (m *meter) Close() wire.Reading {
+	m.in.Close()
+	m.input.To(&m.r.Usage, sluice.Input)
+	m.output.To(&m.r.Usage, sluice.Output)
+	return m.r
+}
+
+// handler is the meter as the answer's reader sees it.
+type handler meter
+
+// Begin takes the beginning of the first text.
+func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
+
+// Pick takes a value of the current text.
+func (h *handler) Pick(path int, v jsonscan.Value) {
+	switch plan.Tells(path) {
+	case model:
+		answer.Remember(&h.r.Model, v)
+	case input:
+		h.input.Set(v)
+	case output:
+		h.output.Set(v)
+	case content:
+		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+	case done:
+		last, ok := v.Bool()
+		h.partial = ok && !last
+	case finish:
+		answer.Remember(&h.r.Finish, v)
+	case failure:
+		h.fault.Error(v)
+	case message:
+		h.fault.Message(v)
+	}
+}
+
+// End takes the end of a text. Nothing follows an error.
+func (h *handler) End(t answer.Text) {
+	h.r.Seen |= wire.SeenEvent
+	if text, failed := h.fault.Text(); failed {
+		h.r.Seen |= wire.SeenError
+		h.r.Error = text
+	}
+	if t.Whole && !h.partial {
+		h.r.Seen |= wire.SeenEnd
+		if h.input.Known || h.output.Known {
+			h.r.Seen |= wire.SeenUsage
+		}
+	}
+	h.partial, h.fault = false, answer.Fault{}
+}
