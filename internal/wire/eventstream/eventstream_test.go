@@ -14,25 +14,10 @@ import (
 	"testing"
 
 	"github.com/sluicehq/sluice/internal/wire/eventstream"
+	"github.com/sluicehq/sluice/internal/wire/wiretest"
 )
 
 const examples = "../testdata/examples/aws-bedrock"
-
-// frame makes a frame. headers are already encoded.
-func frame(headers, payload []byte) []byte {
-	b := binary.BigEndian.AppendUint32(nil, uint32(16+len(headers)+len(payload)))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(headers)))
-	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	b = append(append(b, headers...), payload...)
-	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-}
-
-// text makes a header whose value is a string.
-func text(name, value string) []byte {
-	b := append([]byte{byte(len(name))}, name...)
-	b = append(b, 7)
-	return append(binary.BigEndian.AppendUint16(b, uint16(len(value))), value...)
-}
 
 // message is a message that is kept.
 type message struct {
@@ -104,11 +89,11 @@ func TestHeadersOfAllTypes(t *testing.T) {
 	for kind, value := range []string{"", "", "1", "12", "1234", "12345678", "\x00\x03abc", "\x00\x02de", "12345678", "1234567890123456"} {
 		headers = append(append(headers, 1, byte('a'+kind), byte(kind)), value...)
 	}
-	headers = append(headers, text(":event-type", "x")...)
-	headers = append(headers, text(":event-type", "second")...)
+	headers = append(headers, wiretest.FrameHeaders(":event-type", "x")...)
+	headers = append(headers, wiretest.FrameHeaders(":event-type", "second")...)
 	var s eventstream.Splitter
 	called := false
-	s.Write(frame(headers, nil), handler(func(m eventstream.Message) {
+	s.Write(wiretest.Frame(headers, nil), handler(func(m eventstream.Message) {
 		called = true
 		for name, want := range map[string]string{"h": "de", ":event-type": "x", "a": "", "g": "", "none": ""} {
 			if got := string(m.Header(name)); got != want {
@@ -126,7 +111,7 @@ type handler func(m eventstream.Message)
 func (h handler) Message(m eventstream.Message) { h(m) }
 
 func TestFaultsEndTheReading(t *testing.T) {
-	good := frame(text(":event-type", "x"), []byte(`{}`))
+	good := wiretest.Frame(wiretest.FrameHeaders(":event-type", "x"), []byte(`{}`))
 	long := binary.BigEndian.AppendUint32(nil, eventstream.MaxFrame+1)
 	long = binary.BigEndian.AppendUint32(long, 0)
 	long = binary.BigEndian.AppendUint32(long, crc32.ChecksumIEEE(long))
@@ -141,14 +126,14 @@ func TestFaultsEndTheReading(t *testing.T) {
 		"a frame too long":       long,
 		"a frame too short":      append(short, 0, 0, 0),
 		"headers over the end":   append(overlap, make([]byte, 20)...),
-		"too many headers":       frame(make([]byte, eventstream.MaxHeaders+1), nil),
-		"a header without name":  frame([]byte{0, 7, 0, 0}, nil),
-		"a header of type 10":    frame([]byte{1, 'a', 10}, nil),
-		"a name over the end":    frame([]byte{9, 'a', 0}, nil),
-		"a value over the end":   frame([]byte{1, 'a', 7, 0, 9, 'x'}, nil),
-		"a length over the end":  frame([]byte{1, 'a', 7, 0}, nil),
-		"a number over the end":  frame([]byte{1, 'a', 5, 0}, nil),
-		"a name without a value": frame([]byte{1, 'a'}, nil),
+		"too many headers":       wiretest.Frame(make([]byte, eventstream.MaxHeaders+1), nil),
+		"a header without name":  wiretest.Frame([]byte{0, 7, 0, 0}, nil),
+		"a header of type 10":    wiretest.Frame([]byte{1, 'a', 10}, nil),
+		"a name over the end":    wiretest.Frame([]byte{9, 'a', 0}, nil),
+		"a value over the end":   wiretest.Frame([]byte{1, 'a', 7, 0, 9, 'x'}, nil),
+		"a length over the end":  wiretest.Frame([]byte{1, 'a', 7, 0}, nil),
+		"a number over the end":  wiretest.Frame([]byte{1, 'a', 5, 0}, nil),
+		"a name without a value": wiretest.Frame([]byte{1, 'a'}, nil),
 	} {
 		in := slices.Concat(good, bad, good)
 		for _, n := range []int{1, 7, len(good) + 1, len(in)} {
@@ -183,7 +168,7 @@ func TestLongPayloadsAreCut(t *testing.T) {
 		n   int
 		cut bool
 	}{{eventstream.MaxPayload, false}, {eventstream.MaxPayload + 1, true}, {eventstream.MaxPayload + 100_000, true}} {
-		in := append(frame(text(":event-type", "x"), bytes.Repeat([]byte("y"), c.n)), frame(nil, []byte("z"))...)
+		in := append(wiretest.Frame(wiretest.FrameHeaders(":event-type", "x"), bytes.Repeat([]byte("y"), c.n)), wiretest.Frame(nil, []byte("z"))...)
 		for _, n := range []int{4096, 100_001, len(in)} {
 			got, broken := read(in, n)
 			if broken || len(got) != 2 || got[0].cut != c.cut || len(got[0].payload) != eventstream.MaxPayload || got[1] != (message{payload: "z"}) {
@@ -194,7 +179,7 @@ func TestLongPayloadsAreCut(t *testing.T) {
 }
 
 func TestPiecesOfAFrameCostNoMemory(t *testing.T) {
-	b := frame(text(":event-type", "x"), []byte(`{"delta":{"text":"x"}}`))
+	b := wiretest.Frame(wiretest.FrameHeaders(":event-type", "x"), []byte(`{"delta":{"text":"x"}}`))
 	var s eventstream.Splitter
 	h := handler(func(eventstream.Message) {})
 	s.Write(b[:20], h)
@@ -230,11 +215,11 @@ func FuzzSplitter(f *testing.F) {
 
 // FuzzFrame makes frames of anything, so that what is behind the checksums is fuzzed too.
 func FuzzFrame(f *testing.F) {
-	f.Add(text(":event-type", "chunk"), []byte(`{"bytes":"`+base64.StdEncoding.EncodeToString([]byte(`{}`))+`"}`), 5)
+	f.Add(wiretest.FrameHeaders(":event-type", "chunk"), []byte(`{"bytes":"`+base64.StdEncoding.EncodeToString([]byte(`{}`))+`"}`), 5)
 	f.Add([]byte{1, 'a', 7, 0, 9, 'x'}, []byte{}, 1)
 	f.Fuzz(func(t *testing.T, headers, payload []byte, n int) {
-		in := frame(headers, payload)
-		in = append(in, frame(text("n", "v"), payload)...)
+		in := wiretest.Frame(headers, payload)
+		in = append(in, wiretest.Frame(wiretest.FrameHeaders("n", "v"), payload)...)
 		whole, broken := read(in, len(in))
 		split, brokenToo := read(in, 1+int(uint(n)%64))
 		if !slices.Equal(whole, split) || broken != brokenToo || broken != (len(whole) == 0) {
@@ -245,7 +230,7 @@ func FuzzFrame(f *testing.F) {
 
 // BenchmarkFrame is the cost of one frame of a stream.
 func BenchmarkFrame(b *testing.B) {
-	in := frame(slices.Concat(text(":event-type", "contentBlockDelta"), text(":content-type", "application/json"), text(":message-type", "event")),
+	in := wiretest.Frame(wiretest.FrameHeaders(":event-type", "contentBlockDelta", ":content-type", "application/json", ":message-type", "event"),
 		[]byte(`{"contentBlockIndex":0,"delta":{"text":" some words"},"p":"abcdefghijklmnopqrstuvwxyzABCDEFGHIJ"}`))
 	var s eventstream.Splitter
 	h := handler(func(m eventstream.Message) { m.Header(":message-type") })

@@ -91,8 +91,14 @@ func Format(r wire.Reading) string {
 		}
 	}
 	b.WriteByte('\n')
-	for _, part := range []struct{ name, text string }{{"model", r.Model}, {"finish", r.Finish}, {"error", r.Error},
-		{"tier", r.Tier}, {"geo", r.Geo}, {"cost", r.Cost}} {
+	for _, part := range []struct{ name, text string }{
+		{"model", r.Model},
+		{"finish", r.Finish},
+		{"error", r.Error},
+		{"tier", r.Tier},
+		{"geo", r.Geo},
+		{"cost", r.Cost},
+	} {
 		if part.text != "" {
 			fmt.Fprintf(&b, "%s: %q\n", part.name, part.text)
 		}
