@@ -181,19 +181,19 @@ func vertexEndpoints(m meters) []Endpoint {
 // bedrockEndpoints are Bedrock's, from https://docs.aws.amazon.com/bedrock/latest/APIReference 2026-11.
 func bedrockEndpoints(m meters) []Endpoint {
 	const runtime, mantle = "{service}/{region}/", "bedrock-mantle/{region}/"
-	verb := func(name string) Endpoint {
-		return call(name, nil).named(name, runtime+"model/{model}/"+name).of("model")
+	verb := func(name string, mt meter) Endpoint {
+		return call(name, mt).named(name, runtime+"model/{model}/"+name).of("model")
 	}
 	return slices.Concat(
 		under(mantle+"anthropic/v1/", "", messagesEndpoints(m)),
 		under(mantle+"v1/", "", openAIEndpoints(m)),
 		[]Endpoint{
-			verb("converse"),
-			verb("converse-stream").streamed(),
-			verb("invoke"),
-			verb("invoke-with-response-stream").streamed(),
-			verb("invoke-with-bidirectional-stream").streamed().once(),
-			verb("count-tokens"),
+			verb("converse", m.converse),
+			verb("converse-stream", m.converse).streamed(),
+			verb("invoke", m.invoke),
+			verb("invoke-with-response-stream", m.invoke).streamed(),
+			verb("invoke-with-bidirectional-stream", nil).streamed().once(),
+			verb("count-tokens", m.countBedrock),
 			call("guardrail", nil).named("guardrail", runtime+"guardrail/{id}/version/{version}/apply"),
 		},
 		under(runtime+"openai/v1/", "", openAIEndpoints(m)),

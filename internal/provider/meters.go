@@ -2,6 +2,7 @@ package provider
 
 import (
 	"github.com/sluicehq/sluice/internal/wire/anthropic"
+	"github.com/sluicehq/sluice/internal/wire/bedrock"
 	"github.com/sluicehq/sluice/internal/wire/gemini"
 	"github.com/sluicehq/sluice/internal/wire/openai"
 )
@@ -12,6 +13,7 @@ type meters struct {
 	chat, completions, responses, embeddings, images, audio, moderations meter // OpenAI's dialect
 	messages, countTokens                                                meter // Anthropic's
 	generate, embed, countGemini, predict                                meter // Google's
+	converse, invoke, countBedrock                                       meter // Amazon's
 }
 
 // wireMeters returns the readers that exist.
@@ -20,6 +22,7 @@ func wireMeters() meters {
 		chat: openai.Chat, completions: openai.Completions, responses: openai.Responses,
 		embeddings: openai.Embeddings, images: openai.Images, audio: openai.Audio, moderations: openai.Moderations,
 		messages: anthropic.Messages, countTokens: anthropic.CountTokens,
+		converse: bedrock.Converse, invoke: bedrock.Invoke, countBedrock: bedrock.CountTokens,
 		generate: gemini.Generate, embed: gemini.Embed, countGemini: gemini.CountTokens, predict: gemini.Predict,
 	}
 }
