@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type indexer struct {
 	reader  *rowsReader
 	records []Record // room for indexRecords, used again and again
 	n       int
+	texts   strings.Builder // the bytes of the batch's records, which all their texts share
 	next    Pos // after the last record that was read
 	failing bool
 }
@@ -60,6 +62,9 @@ func (x *indexer) old() (old bool) {
 // of this process, so that the index then knows what the last one left open.
 func (x *indexer) read(old bool) (done bool) {
 	x.n = 0
+	before := x.texts.Len()
+	x.texts.Reset()
+	x.texts.Grow(before)
 	for size := 0; x.n < len(x.records) && size < indexBytes; {
 		if old && x.reader.left == nil && x.reader.at.Segment >= x.log.oldEnd.Segment {
 			return true
@@ -73,7 +78,8 @@ func (x *indexer) read(old bool) (done bool) {
 		}
 		x.next = x.reader.at
 		r := &x.records[x.n]
-		if err := decodeRecord(string(b), r, x.log.catalog.body); err != nil {
+		x.texts.Write(b)
+		if err := decodeRecord(x.texts.String()[x.texts.Len()-len(b):], r, x.log.catalog.body); err != nil {
 			x.log.o.Logger.Warn("log record left out", "segment", pos.Segment, "block", pos.Block, "record", pos.Record, "error", err)
 			continue
 		}

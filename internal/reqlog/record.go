@@ -436,6 +436,14 @@ func (f *fields) next() bool {
 
 // number takes a varint off.
 func (f *fields) number() uint64 {
+	if s := f.left; s != "" && s[0] < 0x80 {
+		f.left = s[1:]
+		return uint64(s[0])
+	}
+	return f.longNumber()
+}
+
+func (f *fields) longNumber() uint64 {
 	var v uint64
 	for i := range min(len(f.left), binary.MaxVarintLen64) {
 		c := f.left[i]
@@ -485,20 +493,28 @@ func splitRecord(block []byte) (record, rest []byte, err error) {
 // where finds the segment of a body block, and the block's number in it.
 func decodeRecord(s string, r *Record, where func(block uint64) (segment uint64, number uint32)) error {
 	r.Entry.Reset()
-	r.Kind, r.CountOnly = 0, false
+	r.Kind, r.CountOnly, r.Corrects = 0, false, false
 	r.Parts[0], r.Parts[1] = r.Parts[0][:0], r.Parts[1][:0]
+	r.Fields = s
+	list := texts(&r.Entry)
 	f := fields{left: s}
 	for f.next() {
 		switch f.tag {
 		case tagKind:
-			r.Kind = Kind(f.n)
+			if r.Kind = Kind(f.n); r.Kind == kindCorrection {
+				r.Kind, r.Corrects = KindEntry, true
+			}
 		case tagCountOnly:
 			r.CountOnly = f.n != 0
 		case tagParts, tagParts + 1:
 			side := f.tag - tagParts
 			r.Parts[side] = decodeParts(&f, r.Parts[side], where)
 		default:
-			decodeField(&f, &r.Entry)
+			if i := f.tag - tagTexts; i < 0 {
+				decodeField(&f, &r.Entry)
+			} else if i < len(list) && list[i] != nil {
+				*list[i] = f.text
+			}
 		}
 	}
 	return f.err()
@@ -517,7 +533,7 @@ func decodeParts(f *fields, parts []Part, where func(uint64) (uint64, uint32)) [
 	return parts
 }
 
-// decodeField sets what f stands at in e. Unknown tags are left alone.
+// decodeField sets what f stands at in e, unless it is a plain text. Unknown tags are left alone.
 func decodeField(f *fields, e *sluice.LogEntry) {
 	switch f.tag {
 	case tagID:
@@ -561,7 +577,7 @@ func decodeField(f *fields, e *sluice.LogEntry) {
 	}
 }
 
-// decodeList is decodeField for what can come more than once, and for the plain texts.
+// decodeList is decodeField for what can come more than once.
 func decodeList(f *fields, e *sluice.LogEntry) {
 	switch f.tag {
 	case tagMetadata:
@@ -585,10 +601,6 @@ func decodeList(f *fields, e *sluice.LogEntry) {
 		}
 	case tagNote:
 		e.Notes = append(e.Notes, f.text)
-	default:
-		if list := texts(e); f.tag >= tagTexts && f.tag < tagTexts+len(list) && list[f.tag-tagTexts] != nil {
-			*list[f.tag-tagTexts] = f.text
-		}
 	}
 }
 

@@ -46,6 +46,8 @@ type Kind uint8
 const (
 	KindEntry Kind = 1 // an exchange has ended; a later one of the same id replaces it
 	KindOpen  Kind = 2 // an exchange has been running for a second: it will be missed if the process dies
+
+	kindCorrection Kind = 3 // as stored; readers get a KindEntry that Corrects
 )
 
 // Part is where a piece of a stored body lies: Length bytes at Offset of the unpacked block.
@@ -65,6 +67,10 @@ type Record struct {
 	Parts [2][]Part       // of KindEntry: where the stored bodies lie, by Side
 	// CountOnly: only what roll-ups need; log collection was off for this exchange, so it gets no row.
 	CountOnly bool
+	Corrects  bool // a new version of an entry that was told before, by Log.Correct
+	// Fields is what the record was read from: Entry in the encoding of AppendEntry, among other fields, which
+	// DecodeEntry skips. Empty: the record was made otherwise.
+	Fields string
 }
 
 // Index is what makes the log searchable. It is fed in order of arrival by one goroutine.
