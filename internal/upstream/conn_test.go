@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -43,9 +44,9 @@ func TestNotReused(t *testing.T) {
 			close(spoiled)
 			wait(p)
 		}},
-		{"a 204 with a body", func(p *peer, spoiled chan<- struct{}) {
+		{"a 204 that announces a body, which may still come", func(p *peer, spoiled chan<- struct{}) {
 			p.request()
-			p.send("HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nevil")
+			p.send("HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\n")
 			close(spoiled)
 			wait(p)
 		}},
@@ -73,6 +74,114 @@ func TestNotReused(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestBytesBehindTheBody has them come in one read with the end of the body, some time after the head.
+func TestBytesBehindTheBody(t *testing.T) {
+	const evil = okLine + "Content-Length: 4\r\n\r\nevil"
+	bodies := map[string]struct{ head, rest string }{
+		"chunked":       {okLine + "Transfer-Encoding: chunked\r\n\r\n", "2\r\nok\r\n0\r\n\r\n" + evil},
+		"with a length": {okLine + "Content-Length: 2\r\n\r\n", "ok" + evil},
+	}
+	cfg, pool := certificate(t)
+	for name, tt := range bodies {
+		for _, scheme := range []string{"http", "https"} {
+			t.Run(name+"/"+scheme, func(t *testing.T) {
+				cfg := cfg
+				if scheme == "http" {
+					cfg = nil
+				}
+				begun := make(chan struct{})
+				up := play(t, cfg, func(p *peer) {
+					p.request()
+					p.send(tt.head)
+					<-begun
+					p.send(tt.rest)
+					wait(p)
+				}, always(okAnswer))
+				c := client(t, func(o *Options) { o.RootCAs = pool })
+				req := get(up.host)
+				req.Scheme = scheme
+				resp, err := c.Do(t.Context(), req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				close(begun)
+				if b, err := io.ReadAll(resp.Body); string(b) != "ok" || err != nil {
+					t.Errorf("%q %v", b, err)
+				}
+				resp.Body.Close()
+				if got := roundTrip(t, c, req); got.body != "ok" || up.conns() != 2 {
+					t.Errorf("%+v over %d connections", got, up.conns())
+				}
+			})
+		}
+	}
+}
+
+// deafConn takes nothing of a request and has an answer all the same, as a server that closed early.
+type deafConn struct {
+	net.Conn
+	answer *strings.Reader
+}
+
+func (c deafConn) Write([]byte) (int, error)  { return 0, io.ErrClosedPipe }
+func (c deafConn) Read(p []byte) (int, error) { return c.answer.Read(p) }
+
+func TestUnsentRequest(t *testing.T) {
+	tests := []struct {
+		name, answer string
+		want         answer
+	}{
+		{"an answer that came first is delivered", okAnswer, answer{status: 200, header: "Content-Length: 2\n", body: "ok", length: 2}},
+		{"without one, the sending failed", "", answer{err: StageWrite}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := client(t)
+			c.dial = func(context.Context, *net.Dialer, string) (net.Conn, error) {
+				here, there := net.Pipe()
+				there.Close()
+				return deafConn{here, strings.NewReader(tt.answer)}, nil
+			}
+			req := get("deaf.test")
+			req.Timeouts = Timeouts{}
+			if got := roundTrip(t, c, req); got != tt.want {
+				t.Errorf("%+v", got)
+			}
+			if s := c.Stats(); s[0].Open != 0 {
+				t.Errorf("the connection is kept, half a request in it: %+v", s)
+			}
+		})
+	}
+}
+
+// TestNoALPN has a host that ignores ALPN and dies on a new connection. Only if it never answered in
+// HTTP/1.1 may that mean that it speaks HTTP/2.
+func TestNoALPN(t *testing.T) {
+	cfg, pool := certificate(t)
+	dies := func(p *peer) { p.request() }
+	for _, tt := range []struct {
+		name  string
+		plays []func(*peer)
+		want  string
+	}{
+		{"that answered before", []func(*peer){once(okLine + "Connection: close\r\nContent-Length: 2\r\n\r\nok"), dies}, "own"},
+		{"that never did", []func(*peer){dies}, "std"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			up := play(t, cfg, tt.plays...)
+			c := client(t, func(o *Options) { o.RootCAs = pool })
+			for range tt.plays {
+				req := post(up.host, []byte("x"))
+				req.Scheme = "https"
+				roundTrip(t, c, req)
+			}
+			if s := c.Stats(); s[0].Via != tt.want {
+				t.Errorf("%+v", s)
+			}
+		})
 	}
 }
 
@@ -578,7 +687,11 @@ func TestProxy(t *testing.T) {
 // TestBodyBelongsToCallerAgain changes the request's body as soon as the answer's is closed.
 func TestBodyBelongsToCallerAgain(t *testing.T) {
 	eachWay(t, func(t *testing.T, c *Client) {
-		up := play(t, nil, func(p *peer) { p.begun(); p.send("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno"); p.gone() })
+		up := play(t, nil, func(p *peer) {
+			p.begun()
+			p.send("HTTP/1.1 401 No\r\nContent-Length: 3\r\n\r\nno")
+			p.gone()
+		})
 		body := make([]byte, 8<<20)
 		for range 5 {
 			resp, err := c.Do(t.Context(), post(up.host, body))
@@ -587,6 +700,52 @@ func TestBodyBelongsToCallerAgain(t *testing.T) {
 			}
 			resp.Body.Close()
 			clear(body) // the race detector watches
+		}
+	})
+	g := gate{}
+	src := memorySource{gate: &g, rest: []byte("x")}
+	g.shut()
+	if n, err := src.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("a body was read when the call had ended: %d, %v", n, err)
+	}
+}
+
+// stuckConn has an answer at once, and a Write that returns when it is let go and not before.
+type stuckConn struct {
+	net.Conn
+	answer *strings.Reader
+	letGo  chan struct{}
+}
+
+func (c stuckConn) Write(p []byte) (int, error) { <-c.letGo; return len(p), nil }
+func (c stuckConn) Read(p []byte) (int, error)  { return c.answer.Read(p) }
+
+// TestCloseWaitsForTheWriter: a body in memory is not the caller's again while it is being sent.
+func TestCloseWaitsForTheWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		letGo := make(chan struct{})
+		c := client(t)
+		c.dial = func(context.Context, *net.Dialer, string) (net.Conn, error) {
+			here, there := net.Pipe()
+			there.Close()
+			return stuckConn{here, strings.NewReader("HTTP/1.1 401 No\r\nContent-Length: 3\r\n\r\nno"), letGo}, nil
+		}
+		req := post("stuck.test", make([]byte, 2*oneWrite))
+		req.Timeouts = Timeouts{}
+		resp, err := c.Do(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var closed atomic.Bool
+		go func() { resp.Body.Close(); closed.Store(true) }()
+		synctest.Wait()
+		if closed.Load() {
+			t.Error("Close returned while the body was being sent")
+		}
+		close(letGo)
+		synctest.Wait()
+		if !closed.Load() {
+			t.Error("Close did not return")
 		}
 	})
 }

@@ -543,3 +543,39 @@ func TestStreamsToANewHost(t *testing.T) {
 		}
 	})
 }
+
+// TestBusyConnectionsGrowOld keeps the one connection of a host in use, with calls waiting for it.
+func TestBusyConnectionsGrowOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &piped{t: t, play: func(p *peer) {
+			for {
+				if head, _ := p.request(); head == "" {
+					return
+				}
+				p.pause(time.Second)
+				p.send(okAnswer)
+			}
+		}}
+		c := client(t, func(o *Options) { o.ConnsPerHost = 1 })
+		c.dial = u.dial
+		done := make(chan string)
+		for range 3 {
+			go func() {
+				for range 110 {
+					req := get(pipeHost)
+					req.Timeouts = Timeouts{}
+					body, stage, _ := outcome(t, c, req)
+					done <- body + string(stage)
+				}
+			}()
+		}
+		for range 330 {
+			if got := <-done; got != "ok" {
+				t.Error(got)
+			}
+		}
+		if n := u.dials.Load(); n != 2 {
+			t.Errorf("%d dials in 330 s without a pause, want 2", n)
+		}
+	})
+}
