@@ -4,8 +4,10 @@ package wiretest
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	sluice "github.com/sluicehq/sluice"
@@ -80,7 +82,8 @@ type Example struct {
 	Headers  map[string]string
 	Expect   struct {
 		Usage       *map[string]int64
-		SearchUnits *int64 `json:"search_units"`
+		SearchUnits *int64   `json:"search_units"`
+		Seconds     *float64 // of hardware or speech; what only shows (GET) does not count them
 		Error       json.RawMessage
 		Text        string
 		Finish      *string `json:"finish_reason"`
@@ -129,7 +132,7 @@ func Expected(t *testing.T, open func(endpoint string) func(stream bool) wire.Me
 			if e.Expect.Usage != nil {
 				Usage(t, r.Usage, *e.Expect.Usage)
 			} else {
-				units(t, r.Usage, e.Expect.SearchUnits)
+				e.units(t, r.Usage)
 			}
 			failed := e.Kind == "error" || e.Expect.Error != nil
 			if failed != (r.Seen&wire.SeenError != 0) || failed != (r.Error != "") {
@@ -157,12 +160,17 @@ func (e *Example) headed(m wire.Meter) wire.Meter {
 	return m
 }
 
-// units checks that got counts units of ranking and search at most, as many as wanted.
-func units(t *testing.T, got sluice.Usage, searches *int64) {
+// units checks that got counts what is no token, and nothing else, as the example expects.
+func (e *Example) units(t *testing.T, got sluice.Usage) {
 	t.Helper()
 	var want sluice.Usage
-	if searches != nil {
-		want.Set(sluice.SearchUnits, *searches)
+	if n := e.Expect.SearchUnits; n != nil {
+		want.Set(sluice.SearchUnits, *n)
+	}
+	if s := e.Expect.Seconds; s != nil && !strings.HasPrefix(e.Endpoint, "GET ") {
+		want.Set(sluice.Milliseconds, int64(math.Round(*s*1000)))
+	}
+	if want.Known() {
 		want.Basis = sluice.BasisProvider
 	}
 	if got != want {
