@@ -13,11 +13,16 @@ import (
 // meter reads one answer.
 type meter struct {
 	endpoint *endpoint
+	quirk    Quirk
 	in       answer.Reader
 	r        wire.Reading
 	text     text
 	kind     string // the last type of an event: repeated ones cost nothing
 	tier     string // the last service tier, as it was worded
+	counted  bool   // usage has come: timings say nothing new
+	duration answer.Count
+	pictures answer.Count
+	pages    answer.Count
 }
 
 // text is what was picked from the current event, or from the whole answer.
@@ -31,9 +36,10 @@ type text struct {
 	choices  bool
 	answered bool // it holds a part of an answer, so a flat message is no error's
 	delta    bool
+	pictured bool // it holds a picture, if only a part of one
 }
 
-func newMeter(e *endpoint, stream bool) wire.Meter {
+func newMeter(e *endpoint, stream bool) *meter {
 	m := &meter{endpoint: e}
 	m.in.Reset(e.set, stream, (*handler)(m))
 	return m
@@ -46,6 +52,11 @@ func (m *meter) Seen() wire.Sighting { return m.r.Seen }
 func (m *meter) Close() wire.Reading {
 	m.in.Close()
 	m.r.Tier = wire.Tier(m.tier)
+	if _, known := m.r.Usage.Get(sluice.Milliseconds); !known {
+		m.duration.To(&m.r.Usage, sluice.Milliseconds)
+	}
+	m.pictures.To(&m.r.Usage, sluice.Images)
+	m.pages.To(&m.r.Usage, sluice.Pages)
 	return m.r
 }
 
@@ -62,23 +73,30 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 	case model:
 		h.model(v)
 	case usage:
-		if u := usageOf(v); u.Known() {
-			x.usage, x.answered = true, true
+		h.usage(v)
+	case timings:
+		if u := timingsOf(v); u.Known() && !h.counted {
+			x.usage = true
 			merge(&h.r.Usage, u)
 		}
-		if c := costOf(v); c != "" {
-			h.r.Cost = c
-		}
+	case duration:
+		h.duration.SetSeconds(unquoted(v))
+	case pictured:
+		x.pictured = true
+	case picture:
+		h.pictures = answer.Count{N: h.pictures.N + 1, Known: true}
+	case pages:
+		h.pages.Set(v)
 	case tier:
-		remember(&h.tier, v)
+		answer.Remember(&h.tier, v)
 	case choices:
 		x.choices, x.answered = true, true
 	case finish:
-		remember(&h.r.Finish, v)
+		answer.Remember(&h.r.Finish, v)
 	case status:
-		remember(&x.status, v)
+		answer.Remember(&x.status, v)
 	case reason:
-		remember(&x.reason, v)
+		answer.Remember(&x.reason, v)
 	case content:
 		if v.Kind != jsonscan.Number && v.Kind != jsonscan.Bool {
 			x.answered = true
@@ -86,7 +104,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 		}
 	case kind:
 		x.typed = true
-		remember(&h.kind, v)
+		answer.Remember(&h.kind, v)
 	case delta:
 		x.delta = true
 	case object:
@@ -106,6 +124,29 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 	}
 }
 
+// usage takes a usage object.
+func (h *handler) usage(v jsonscan.Value) {
+	u := usageOf(v, h.quirk)
+	if h.endpoint.fill != nil {
+		h.endpoint.fill(&u, v)
+	}
+	if u.Known() {
+		h.text.usage, h.text.answered, h.counted = true, true, true
+		merge(&h.r.Usage, u)
+	}
+	if c := costOf(v); c != "" {
+		h.r.Cost = c
+	}
+}
+
+// unquoted returns what stands in a string: older answers write numbers so.
+func unquoted(v jsonscan.Value) jsonscan.Value {
+	if v.Kind == jsonscan.String && len(v.Raw) > 2 {
+		return jsonscan.Of(v.Raw[1 : len(v.Raw)-1])
+	}
+	return v
+}
+
 // model notes the answer's model. Chunks repeat it: only a change costs anything.
 func (h *handler) model(v jsonscan.Value) {
 	if v.Kind == jsonscan.String && len(v.Raw) > 2 {
@@ -113,13 +154,6 @@ func (h *handler) model(v jsonscan.Value) {
 		if string(v.Raw[1:len(v.Raw)-1]) != h.r.Model {
 			h.r.Model = v.String()
 		}
-	}
-}
-
-// remember keeps the text of a string that has any.
-func remember(s *string, v jsonscan.Value) {
-	if v.Kind == jsonscan.String && len(v.Raw) > 2 && string(v.Raw[1:len(v.Raw)-1]) != *s {
-		*s = v.String()
 	}
 }
 
@@ -137,7 +171,8 @@ func (h *handler) End(t answer.Text) {
 	}
 	// Chat completions report usage in a chunk without choices, or in the last one that has some.
 	last := x.usage && !h.endpoint.typed && (!x.choices || h.r.Finish != "")
-	if (final || last) && h.r.Usage.Basis == sluice.BasisProvider {
+	known := h.r.Usage.Basis == sluice.BasisProvider || h.duration.Known || h.pictures.Known || h.pages.Known
+	if (final || last) && known {
 		h.r.Seen |= wire.SeenUsage
 	}
 	*x = text{}
@@ -148,6 +183,9 @@ func (h *handler) typed() {
 	x := &h.text
 	if x.typed && h.event(h.kind) {
 		h.r.Seen |= wire.SeenContent
+	}
+	if x.typed && x.pictured && strings.HasSuffix(h.kind, ".completed") {
+		h.pictures = answer.Count{N: h.pictures.N + 1, Known: true}
 	}
 	if x.typed && h.kind == "error" || x.status == "failed" {
 		x.fault.Set()

@@ -19,15 +19,18 @@ func Completions(stream bool) wire.Meter { return newMeter(&chat, stream) }
 // Responses makes the meter of POST /responses and of what reads a stored response.
 func Responses(stream bool) wire.Meter { return newMeter(&responses, stream) }
 
-// Embeddings makes the meter of POST /embeddings.
-func Embeddings(stream bool) wire.Meter { return newMeter(&media, stream) }
+// Embeddings makes the meter of POST /embeddings and of rankings by tokens.
+func Embeddings(stream bool) wire.Meter { return newMeter(&embeddings, stream) }
 
-// Images makes the meter of POST /images/….
-func Images(stream bool) wire.Meter { return newMeter(&media, stream) }
+// Images makes the meter of POST /images/…. It counts pictures, beside tokens where those are reported.
+func Images(stream bool) wire.Meter { return newMeter(&images, stream) }
 
-// Audio makes the meter of POST /audio/…. It reads usage in tokens. Usage in seconds, answers in plain
-// text and spoken ones leave the counts unknown.
-func Audio(stream bool) wire.Meter { return newMeter(&media, stream) }
+// Audio makes the meter of POST /audio/…. It reads usage in tokens or in seconds. Answers in plain text
+// and spoken ones leave the counts unknown: the characters of speech stand in the request.
+func Audio(stream bool) wire.Meter { return newMeter(&audio, stream) }
+
+// Documents makes the meter of POST /ocr, which counts pages.
+func Documents(stream bool) wire.Meter { return newMeter(&documents, stream) }
 
 // Moderations makes the meter of POST /moderations, which reports no usage.
 func Moderations(stream bool) wire.Meter { return newMeter(&media, stream) }
@@ -35,7 +38,7 @@ func Moderations(stream bool) wire.Meter { return newMeter(&media, stream) }
 // Usage reads a usage object of this dialect that stands in an answer of another one.
 func Usage(v jsonscan.Value) sluice.Usage {
 	var u sluice.Usage
-	merge(&u, usageOf(v))
+	merge(&u, usageOf(v, 0))
 	return u
 }
 

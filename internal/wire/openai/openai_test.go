@@ -20,7 +20,8 @@ var update = flag.Bool("update", false, "rewrite what the recordings want")
 func meters() map[string]func(bool) wire.Meter {
 	return map[string]func(bool) wire.Meter{
 		"chat": openai.Chat, "completions": openai.Completions, "responses": openai.Responses, "embeddings": openai.Embeddings,
-		"images": openai.Images, "audio": openai.Audio, "moderations": openai.Moderations,
+		"images": openai.Images, "audio": openai.Audio, "moderations": openai.Moderations, "ocr": openai.Documents,
+		"apart": openai.ReasoningApart.Chat, "total": openai.TotalHoldsAll.Chat,
 	}
 }
 

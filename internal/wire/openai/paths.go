@@ -1,27 +1,36 @@
 package openai
 
-import "github.com/sluicehq/sluice/internal/wire/jsonpick"
+import (
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire/jsonpick"
+	"github.com/sluicehq/sluice/internal/wire/jsonscan"
+)
 
 // what is what the value of a path tells.
 type what uint8
 
 const (
-	nothing what = iota
-	model        // the model that answered
-	usage        // a usage object
-	choices      // the chunk has at least one choice
-	finish       // a finish reason
-	status       // of a response
-	reason       // why a response is incomplete
-	content      // a part of the answer itself
-	kind         // the type of an event
-	delta        // a delta with something in it
-	failure      // an error, or what contains one
-	message      // what an error says
-	code         // its code or type, for want of a message
-	flat         // a message that is an error's when the text holds nothing else
-	object       // the type of an object
-	tier         // the service tier that the answer was given
+	nothing  what = iota
+	model         // the model that answered
+	usage         // a usage object
+	choices       // the chunk has at least one choice
+	finish        // a finish reason
+	status        // of a response
+	reason        // why a response is incomplete
+	content       // a part of the answer itself
+	kind          // the type of an event
+	delta         // a delta with something in it
+	failure       // an error, or what contains one
+	message       // what an error says
+	code          // its code or type, for want of a message
+	flat          // a message that is an error's when the text holds nothing else
+	object        // the type of an object
+	tier          // the service tier that the answer was given
+	timings       // what llama.cpp says of its work
+	duration      // of speech, in seconds
+	picture       // one that was made
+	pictured      // a picture's bytes, or those of a part of one
+	pages         // how many were read
 )
 
 // path is a place in a text and what stands there.
@@ -39,6 +48,8 @@ type endpoint struct {
 	typed bool
 	// ends are the types that end a stream, in addition to the sentinel.
 	ends []string
+	// fill sets what a usage object leaves out because the endpoint makes it clear. nil: nothing.
+	fill func(u *sluice.Usage, usage jsonscan.Value)
 }
 
 // The endpoints. They do not change: picks are compiled once.
@@ -48,8 +59,17 @@ var (
 	responses = typed(newEndpoint(shared(), responsePaths()), //nolint:gochecknoglobals // immutable
 		"response.completed", "response.incomplete", "response.failed", "response.cancelled")
 
-	media = typed(newEndpoint(shared(), mediaPaths()), //nolint:gochecknoglobals // immutable
-		"transcript.text.done", "speech.audio.done", "image_generation.completed", "image_edit.completed")
+	embeddings = filled(newEndpoint(shared(), mediaPaths()), allInput) //nolint:gochecknoglobals // immutable
+
+	images = filled(typed(newEndpoint(shared(), imagePaths()), //nolint:gochecknoglobals // immutable
+		"image_generation.completed", "image_edit.completed"), allPicture)
+
+	audio = typed(newEndpoint(shared(), audioPaths()), //nolint:gochecknoglobals // immutable
+		"transcript.text.done", "speech.audio.done", "transcription.done")
+
+	documents = newEndpoint(shared(), documentPaths()) //nolint:gochecknoglobals // immutable
+
+	media = newEndpoint(shared(), mediaPaths()) //nolint:gochecknoglobals // immutable
 )
 
 func newEndpoint(parts ...[]path) endpoint {
@@ -67,6 +87,11 @@ func newEndpoint(parts ...[]path) endpoint {
 
 func typed(e endpoint, ends ...string) endpoint {
 	e.typed, e.ends = true, ends
+	return e
+}
+
+func filled(e endpoint, fill func(*sluice.Usage, jsonscan.Value)) endpoint {
+	e.fill = fill
 	return e
 }
 
@@ -100,6 +125,7 @@ func shared() []path {
 func chatPaths() []path {
 	paths := []path{
 		{"x_groq.usage", jsonpick.Whole, usage},
+		{"timings", jsonpick.Whole, timings},
 		{"x_groq.error", jsonpick.Whole, failure},
 		{"x_groq.error.message", jsonpick.Whole, message},
 		{"choices", jsonpick.Some, choices},
@@ -134,14 +160,41 @@ func responsePaths() []path {
 	)
 }
 
-// mediaPaths are those of embeddings, images, audio and moderations.
+// mediaPaths are those of embeddings, rankings and moderations.
 func mediaPaths() []path {
+	return []path{
+		{"data", jsonpick.Some, content},
+		{"results", jsonpick.Some, content},
+	}
+}
+
+// imagePaths are those of images. A stream has each picture in an event of its own, which is told by its
+// bytes from the one before.
+func imagePaths() []path {
+	return []path{
+		{"type", jsonpick.Whole, kind},
+		{"b64_json", jsonpick.Whole, pictured},
+		{"data", jsonpick.Some, content},
+		{"data.[]", jsonpick.Some, picture},
+	}
+}
+
+// audioPaths are those of speech and of its transcriptions, which tell their duration when they are
+// verbose.
+func audioPaths() []path {
 	return []path{
 		{"type", jsonpick.Whole, kind},
 		{"delta", jsonpick.Some, delta},
 		{"audio", jsonpick.Some, delta},
-		{"data", jsonpick.Some, content},
 		{"text", jsonpick.Some, content},
-		{"results", jsonpick.Some, content},
+		{"duration", jsonpick.Whole, duration},
+	}
+}
+
+// documentPaths are those of Mistral's reading of documents (https://docs.mistral.ai/api, read 2026-11).
+func documentPaths() []path {
+	return []path{
+		{"pages", jsonpick.Some, content},
+		{"usage_info.pages_processed", jsonpick.Whole, pages},
 	}
 }

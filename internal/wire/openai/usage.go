@@ -2,6 +2,7 @@ package openai
 
 import (
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire/answer"
 	"github.com/sluicehq/sluice/internal/wire/jsonscan"
 )
 
@@ -13,17 +14,23 @@ import (
 // Mistral only, at the top level. Cache writes are told apart by lifetime only since GPT-5.6 (30 minutes
 // and 12 hours); the shorter one, which is also the unnamed one, counts as CacheWrite5m, and the longer
 // one as CacheWrite1h.
-func usageOf(v jsonscan.Value) sluice.Usage {
+//
+// Speech is counted in seconds where it is not counted in tokens: usage.seconds of transcriptions, and
+// Mistral's prompt_audio_seconds.
+func usageOf(v jsonscan.Value, q Quirk) sluice.Usage {
 	var u sluice.Usage
 	keys := [...]string{
 		"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens",
-		"num_cached_tokens", "cached_tokens", "prompt_cache_hit_tokens", "num_search_queries",
+		"num_cached_tokens", "cached_tokens", "prompt_cache_hit_tokens", "num_search_queries", "citation_tokens",
+		"reasoning_tokens",
 		"prompt_token_details", "prompt_tokens_details", "input_token_details", "input_tokens_details",
 		"completion_tokens_details", "output_token_details", "output_tokens_details", "total_tokens",
+		"seconds", "prompt_audio_seconds",
 	}
 	classes := [...]sluice.Class{
 		sluice.Input, sluice.Input, sluice.Output, sluice.Output,
-		sluice.CacheRead, sluice.CacheRead, sluice.CacheRead, sluice.WebSearches,
+		sluice.CacheRead, sluice.CacheRead, sluice.CacheRead, sluice.WebSearches, sluice.Citations,
+		sluice.Reasoning,
 	}
 	var out [len(keys)]jsonscan.Value
 	if v.Kind != jsonscan.Object || !jsonscan.Top(v.Raw, keys[:], out[:]).Valid {
@@ -32,13 +39,25 @@ func usageOf(v jsonscan.Value) sluice.Usage {
 	for i, c := range classes {
 		set(&u, c, out[i])
 	}
-	for _, d := range out[8:12] {
+	_, flatReasoning := u.Get(sluice.Reasoning)
+	for _, d := range out[10:14] {
 		inputDetails(&u, d)
 	}
-	for _, d := range out[12:15] {
+	for _, d := range out[14:17] {
 		outputDetails(&u, d)
 	}
-	complete(&u, out[15])
+	var audio answer.Count
+	for _, seconds := range out[18:20] {
+		audio.SetSeconds(seconds)
+	}
+	audio.To(&u, sluice.Milliseconds)
+	// xAI's Responses leave cached tokens out where they count more of them than of input tokens.
+	in, known := u.Get(sluice.Input)
+	if cached, _ := u.Get(sluice.CacheRead); known && cached > in {
+		u.Set(sluice.Input, in+cached)
+	}
+	total, ok := out[17].Count()
+	q.apply(&u, total, ok, flatReasoning)
 	return u
 }
 
@@ -53,9 +72,12 @@ func set(u *sluice.Usage, c sluice.Class, v jsonscan.Value) {
 
 func inputDetails(u *sluice.Usage, v jsonscan.Value) {
 	keys := [...]string{
-		"cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "cache_write_tokens_details",
+		"cached_tokens", "cache_write_tokens", "cache_creation_input_tokens", "audio_tokens", "image_tokens",
+		"cache_write_tokens_details", "cached_tokens_details",
 	}
-	classes := [...]sluice.Class{sluice.CacheRead, sluice.CacheWrite5m, sluice.AudioIn, sluice.ImageIn}
+	classes := [...]sluice.Class{
+		sluice.CacheRead, sluice.CacheWrite5m, sluice.CacheWrite5m, sluice.AudioIn, sluice.ImageIn,
+	}
 	var out [len(keys)]jsonscan.Value
 	if v.Kind != jsonscan.Object || !jsonscan.Top(v.Raw, keys[:], out[:]).Valid {
 		return
@@ -63,9 +85,10 @@ func inputDetails(u *sluice.Usage, v jsonscan.Value) {
 	for i, c := range classes {
 		set(u, c, out[i])
 	}
-	if out[4].Kind == jsonscan.Object {
+	set(u, sluice.AudioCacheRead, member(out[6], "audio_tokens"))
+	if out[5].Kind == jsonscan.Object {
 		var split [2]jsonscan.Value
-		jsonscan.Top(out[4].Raw, []string{"ttl_30m_tokens", "ttl_12h_tokens"}, split[:])
+		jsonscan.Top(out[5].Raw, []string{"ttl_30m_tokens", "ttl_12h_tokens"}, split[:])
 		if n, ok := split[0].Count(); ok {
 			u.Set(sluice.CacheWrite5m, n) // in place of the sum of both
 		}
@@ -89,18 +112,44 @@ func outputDetails(u *sluice.Usage, v jsonscan.Value) {
 	}
 }
 
-// complete makes Input include cached tokens and Output include reasoning where a server left them out,
-// which shows in the numbers: xAI's Responses count more cached tokens than input tokens then, and on
-// its chat completions the total has the reasoning on top.
-func complete(u *sluice.Usage, total jsonscan.Value) {
-	in, inKnown := u.Get(sluice.Input)
-	if cached, ok := u.Get(sluice.CacheRead); ok && inKnown && cached > in {
-		u.Set(sluice.Input, in+cached)
+// timingsOf reads what llama.cpp says of its work, which is in each answer and in a stream's last chunk,
+// whether or not usage was asked for. prompt_n leaves out what was in the cache, so without cache_n the
+// input is unknown.
+func timingsOf(v jsonscan.Value) sluice.Usage {
+	var u sluice.Usage
+	var out [3]jsonscan.Value
+	keys := [...]string{"prompt_n", "cache_n", "predicted_n"}
+	if v.Kind != jsonscan.Object || !jsonscan.Top(v.Raw, keys[:], out[:]).Valid {
+		return u
 	}
-	out, outKnown := u.Get(sluice.Output)
-	reasoning, _ := u.Get(sluice.Reasoning)
-	if sum, ok := total.Count(); ok && inKnown && outKnown && reasoning > 0 && sum == in+out+reasoning {
-		u.Set(sluice.Output, out+reasoning)
+	var prompt, cached, predicted answer.Count
+	prompt.Set(out[0])
+	cached.Set(out[1])
+	predicted.Set(out[2])
+	if prompt.Known && cached.Known {
+		answer.Sum(prompt, cached).To(&u, sluice.Input)
+		cached.To(&u, sluice.CacheRead)
+	}
+	predicted.To(&u, sluice.Output)
+	return u
+}
+
+// allInput is the fill of embeddings and rankings, where there may be a total alone: it is all input.
+func allInput(u *sluice.Usage, usage jsonscan.Value) {
+	_, in := u.Get(sluice.Input)
+	_, out := u.Get(sluice.Output)
+	if n, ok := member(usage, "total_tokens").Count(); ok && !in && !out {
+		u.Set(sluice.Input, n)
+	}
+}
+
+// allPicture is the fill of images, whose output is pictures where it has no details.
+func allPicture(u *sluice.Usage, _ jsonscan.Value) {
+	if _, known := u.Get(sluice.ImageOut); known {
+		return
+	}
+	if n, ok := u.Get(sluice.Output); ok {
+		u.Set(sluice.ImageOut, n)
 	}
 }
 
