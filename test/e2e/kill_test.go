@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +29,6 @@ func TestKilledUnderLoad(t *testing.T) {
 		"with strict durability, all is there":        {"log: {durability: strict}\n", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			up := upstream.New(t, mixed)
 			options := gateway.Options{Config: to("http://"+up.Addr+"/v1") + c.config, DataDir: t.TempDir()}
 			random := rand.New(rand.NewPCG(7, 11))
@@ -37,13 +37,18 @@ func TestKilledUnderLoad(t *testing.T) {
 			for range 20 {
 				began := time.Now()
 				l := drive(t, g, 8)
+				late := watchLateness(t)
 				pause(150*time.Millisecond + time.Duration(random.IntN(400))*time.Millisecond)
 				killed := time.Now()
 				g.Kill()
+				slack := late()
+				if c.grace == 0 {
+					slack = 0 // this promise is not one of time
+				}
 				l.wg.Wait()
 				checkFiles(t, options.DataDir)
 				g = gateway.Start(t, options)
-				checked += checkRows(t, g, l.finished(), began, killed.Add(-c.grace))
+				checked += checkRows(t, g, l.finished(), began, killed.Add(-c.grace), slack)
 				if t.Failed() {
 					return
 				}
@@ -56,9 +61,34 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// checkRows fails the test when an answer that had ended by last has no row, or more than one. It
-// returns how many answers it looked for.
-func checkRows(t *testing.T, g *gateway.Gateway, all []finished, began, last time.Time) int {
+// watchLateness measures until its result is called how late, at worst, a sleeper of this process woke
+// up. A process that gets no processor for that long can keep no promise of milliseconds either.
+func watchLateness(t *testing.T) (worst func() time.Duration) {
+	stop, done := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		var worst time.Duration
+		for {
+			began := time.Now()
+			select {
+			case <-stop:
+				done <- worst
+				return
+			case <-time.After(time.Millisecond):
+				worst = max(worst, time.Since(began)-time.Millisecond)
+			}
+		}
+	}()
+	once := sync.OnceValue(func() time.Duration {
+		close(stop)
+		return <-done
+	})
+	t.Cleanup(func() { once() })
+	return once
+}
+
+// checkRows fails the test when an answer that had ended by last has no row, or more than one. One that
+// ended less than slack before last is only told of: slack is what the machine itself was late. It returns how many answers it looked for.
+func checkRows(t *testing.T, g *gateway.Gateway, all []finished, began, last time.Time, slack time.Duration) int {
 	t.Helper()
 	rows, err := g.Rows(func(r *gateway.Row) bool { return r.CreatedAt.Before(began.Add(-time.Second)) })
 	if err != nil {
@@ -72,6 +102,8 @@ func checkRows(t *testing.T, g *gateway.Gateway, all []finished, began, last tim
 	for _, f := range all {
 		if n := count[f.id]; n > 1 {
 			t.Errorf("%d rows for %s", n, f.id)
+		} else if n == 0 && !f.at.After(last) && last.Sub(f.at) < slack {
+			t.Logf("no row for %s, whose answer ended %v before the limit, but the machine was late by %v", f.id, last.Sub(f.at), slack)
 		} else if n == 0 && !f.at.After(last) {
 			t.Errorf("no row for %s, whose answer ended %v before the limit", f.id, last.Sub(f.at))
 		}
