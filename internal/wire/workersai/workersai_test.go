@@ -1,0 +1,88 @@
+package workersai_test
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/openai"
+	"github.com/sluicehq/sluice/internal/wire/wiretest"
+	"github.com/sluicehq/sluice/internal/wire/workersai"
+)
+
+const examples = "../testdata/examples"
+
+var update = flag.Bool("update", false, "rewrite what the recordings want")
+
+// open finds the constructor for a recording's name or an example's path.
+func open(endpoint string) func(bool) wire.Meter {
+	if strings.HasSuffix(endpoint, "/chat/completions") {
+		return openai.Chat
+	}
+	return workersai.Run
+}
+
+func TestRecordings(t *testing.T) { wiretest.Recordings(t, *update, open) }
+
+// TestExamples differs from other dialects' tests: native answers have no finish reason, so that the one
+// that the examples expect has to be made up by who translates them.
+func TestExamples(t *testing.T) {
+	for _, e := range wiretest.Examples(t, examples, "workers-ai") {
+		t.Run(e.File, func(t *testing.T) {
+			r := wiretest.Cuts(t, func() wire.Meter { return open(e.Endpoint)(true) }, e.Body)
+			if other := wiretest.Read(open(e.Endpoint)(false), e.Body, 100); other != r {
+				t.Errorf("it depends on what was asked for: %+v, %+v", r, other)
+			}
+			if e.Expect.Usage != nil {
+				wiretest.Usage(t, r.Usage, *e.Expect.Usage)
+			} else if r.Usage != (sluice.Usage{}) {
+				t.Errorf("usage %+v where there is none", r.Usage)
+			}
+			failed := e.Kind == "error"
+			if failed != (r.Seen&wire.SeenError != 0) || failed != (r.Error != "") {
+				t.Errorf("error %q, want one: %t", r.Error, failed)
+			}
+			const all = wire.SeenContent | wire.SeenEnd
+			if !failed && r.Seen&all != all {
+				t.Errorf("seen %b", r.Seen)
+			}
+		})
+	}
+}
+
+// FuzzRun feeds anything to the meter, whole and in pieces.
+func FuzzRun(f *testing.F) {
+	for i, in := range wiretest.Seeds(f, examples, "workers-ai") {
+		f.Add(in, i)
+	}
+	f.Fuzz(func(t *testing.T, in []byte, n int) {
+		piece, stream := 1+int(uint(n)%64), n%2 == 0
+		whole := wiretest.Read(workersai.Run(stream), in, len(in)+1)
+		if got := wiretest.Read(workersai.Run(stream), in, piece); got != whole {
+			t.Errorf("in pieces of %d: %+v, whole: %+v", piece, got, whole)
+		}
+		if whole.Seen&wire.SeenUsage != 0 && whole.Usage.Basis != sluice.BasisProvider || len(whole.Error) > 1024 {
+			t.Errorf("%+v", whole)
+		}
+	})
+}
+
+// BenchmarkEvent is the cost of one event of a stream.
+func BenchmarkEvent(b *testing.B) {
+	var events [1000][]byte
+	for i := range events {
+		events[i] = fmt.Appendf(nil, `data: {"response":" %x","p":"abcdefghijklmnop"}`+"\n\n", i*i*i)
+	}
+	b.ReportAllocs()
+	i, m := len(events), wire.Meter(nil)
+	for b.Loop() {
+		if i == len(events) {
+			i, m = 0, workersai.Run(true)
+		}
+		m.Write(events[i])
+		i++
+	}
+}
