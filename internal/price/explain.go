@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+
+	"github.com/sluicehq/sluice"
 )
 
 // Explain writes a bill's arithmetic for people, a line for each summand:
@@ -33,13 +35,16 @@ func (b Bill) Explain() string {
 		fmt.Fprintf(&w, "cost: not known, %s\n", b.Reason)
 		return w.String()
 	}
-	fmt.Fprintf(&w, "cost: %s USD", decimalUSD(big.NewRat(int64(b.Total), 1)))
+	fmt.Fprintf(&w, "cost: %s USD", Decimal(b.Total))
 	if !b.Sum.IsInt() {
 		fmt.Fprintf(&w, ", rounded from %s", decimalUSD(b.Sum))
 	}
 	w.WriteByte('\n')
 	return w.String()
 }
+
+// Decimal writes an amount in US dollars, exactly and without needless zeros.
+func Decimal(n sluice.NanoUSD) string { return decimalUSD(big.NewRat(int64(n), 1)) }
 
 // decimalUSD writes nano-dollars as dollars: all places where they end, else so many that a
 // difference shows.
@@ -60,3 +65,25 @@ func thousands(n int64) string {
 	}
 	return digits
 }
+
+// ClassNamed finds a class, or Requests, by the name that MeterName gives.
+func ClassNamed(name string) (sluice.Class, bool) {
+	c, ok := meters()[name]
+	return c, ok
+}
+
+// Shown writes a price for people: US dollars as a decimal, and what they are for: "1M" tokens or
+// characters, "1K" calls, images or pages, an "hour" of hardware or audio.
+func Shown(c sluice.Class, nano int64) (usd, per string) {
+	n, name := int64(1_000), "1K"
+	switch {
+	case c == sluice.Milliseconds:
+		n, name = 3_600_000, "hour"
+	case isToken(c) || c == sluice.Characters:
+		n, name = 1_000_000, "1M"
+	}
+	return decimalUSD(new(big.Rat).Mul(big.NewRat(nano, 1), big.NewRat(n, Per(c)))), name
+}
+
+// Times returns what an operator's own price multiplies everything by, 1 in a listed price.
+func (p *Price) Times() Ratio { return p.times.or1() }

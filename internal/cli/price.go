@@ -1,0 +1,431 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/price"
+)
+
+func (a *commands) priceCommand() *cobra.Command {
+	c := a.command("price", "Look at prices, and at the arithmetic of a cost", nil)
+	c.Example = "sluice price list openai\nsluice price get openai/gpt-5-mini --count input=1200 --count output=300"
+	c.AddCommand(a.priceListCommand(), a.priceGetCommand(), a.priceExplainCommand())
+	return c
+}
+
+// priceFlags are the flags of all price commands.
+type priceFlags struct {
+	file string
+	f    price.Factors
+}
+
+func (p *priceFlags) add(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.StringVar(&p.file, "prices", "", "price list `file` instead of the one in this program")
+}
+
+func (p *priceFlags) addFactors(f *pflag.FlagSet) {
+	f.StringVar(&p.f.ServiceTier, "tier", "", "service `tier` that the answer named: batch, flex, priority, fast")
+	f.StringVar(&p.f.InferenceGeo, "geo", "", "`place` of inference that the answer named: us, global")
+	f.StringVar(&p.f.SearchContext, "search-context", "", "`size` of search context that the answer named: low, medium, high")
+}
+
+// catalogue reads the list that the flags name.
+func (p *priceFlags) catalogue() (*price.Catalogue, error) {
+	if p.file == "" {
+		return price.Embedded(), nil
+	}
+	info, err := os.Stat(p.file)
+	if err != nil {
+		return nil, &failure{code: exitNotFound, err: err}
+	}
+	if info.Size() > price.MaxBytes {
+		return nil, &failure{code: exitFailed, what: fmt.Sprintf("%s is larger than a price list may be", p.file)}
+	}
+	text, err := os.ReadFile(p.file)
+	if err != nil {
+		return nil, err
+	}
+	c, err := price.Parse(text)
+	if err != nil {
+		return nil, &failure{code: exitFailed, what: p.file + ": " + err.Error(), hint: "docs/prices.md shows the form"}
+	}
+	return c, nil
+}
+
+// priceRow is a model's prices as programs see them: US dollars as decimal text.
+type priceRow struct {
+	Provider string            `json:"provider"`
+	Model    string            `json:"model"`
+	Aliases  []string          `json:"aliases"`
+	USD      map[string]string `json:"usd"` // by class; for what, Per says
+	Tiers    []priceTier       `json:"tiers"`
+	Source   string            `json:"source"`
+	AsOf     string            `json:"as_of"`
+	Note     string            `json:"note"`
+}
+
+// priceTier is what holds for prompts above a threshold.
+type priceTier struct {
+	Above int64             `json:"above_input_tokens"`
+	USD   map[string]string `json:"usd"`
+}
+
+func usdOf(rate func(sluice.Class) (int64, bool)) map[string]string {
+	usd := map[string]string{}
+	for c := range price.Requests + 1 {
+		if nano, listed := rate(c); listed {
+			text, per := price.Shown(c, nano)
+			usd[price.MeterName(c)+"_per_"+strings.ToLower(per)] = text
+		}
+	}
+	return usd
+}
+
+func priceRowOf(m *price.Model, p *price.Price) priceRow {
+	r := priceRow{
+		Provider: m.Provider, Model: m.Name, Aliases: append([]string{}, m.Aliases...), USD: usdOf(p.Rate),
+		Tiers: []priceTier{}, Source: m.Source, AsOf: m.AsOf, Note: m.Note,
+	}
+	for _, above := range p.Thresholds() {
+		r.Tiers = append(r.Tiers, priceTier{above, usdOf(func(c sluice.Class) (int64, bool) { return p.RateAbove(above, c) })})
+	}
+	return r
+}
+
+func (a *commands) priceListCommand() *cobra.Command {
+	var flags priceFlags
+	c := a.command("list [provider]", "List the prices that hold now (local)", func(_ *cobra.Command, given []string) error {
+		catalogue, err := flags.catalogue()
+		if err != nil {
+			return err
+		}
+		only := ""
+		if len(given) > 0 {
+			only = given[0]
+		}
+		return a.prices(catalogue, only)
+	})
+	c.Aliases = []string{"ls"}
+	c.Args = args(0, 1)
+	c.Long = "Prices are US dollars for a million tokens; wide, csv and json have the other kinds of price too."
+	c.Example = "sluice price list openai\nsluice price list --json | jq '.[] | select(.usd.input_per_1m == \"0\") | .model'"
+	flags.add(c.Flags())
+	return c
+}
+
+func (a *commands) prices(catalogue *price.Catalogue, only string) error {
+	var rows []json.RawMessage
+	t := &table{columns: []column{
+		{title: "PROVIDER"},
+		{title: "MODEL", flex: 24},
+		{title: "INPUT", right: true},
+		{title: "CACHED", right: true},
+		{title: "OUTPUT", right: true},
+		{title: "OTHER", flex: 12, spare: true},
+		{title: "AS OF", spare: true},
+	}}
+	now := time.Now()
+	providers := map[string]bool{}
+	for m := range catalogue.Models() {
+		providers[m.Provider] = true
+		p := m.At(now)
+		if p == nil || only != "" && m.Provider != only {
+			continue
+		}
+		r := priceRowOf(m, p)
+		row, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+		t.rows = append(t.rows, []cell{
+			{text: m.Provider},
+			{text: m.Name},
+			{text: a.rate(p, sluice.Input)},
+			{text: a.rate(p, sluice.CacheRead)},
+			{text: a.rate(p, sluice.Output)},
+			{text: otherRates(p)},
+			{text: m.AsOf},
+		})
+	}
+	if len(rows) == 0 {
+		return noPrices(only, providers)
+	}
+	raw, err := json.Marshal(rows)
+	if err != nil {
+		return err
+	}
+	return a.show(view{raw: raw, rows: rows, table: func(bool) *table { return t }})
+}
+
+func noPrices(only string, providers map[string]bool) error {
+	msg := fmt.Sprintf("there are no prices of %q", only)
+	var names []string
+	for name := range providers {
+		names = append(names, name)
+	}
+	if near := config.Nearest(only, names); near != "" {
+		msg += "; did you mean " + near + "?"
+	}
+	return &failure{code: exitNotFound, what: msg, hint: "sluice price list"}
+}
+
+func (a *commands) rate(p *price.Price, c sluice.Class) string {
+	nano, listed := p.Rate(c)
+	if !listed {
+		return a.none()
+	}
+	usd, _ := price.Shown(c, nano)
+	return usd
+}
+
+// otherRates names what else has a price, in short.
+func otherRates(p *price.Price) string {
+	var list []string
+	for c := range price.Requests + 1 {
+		if nano, listed := p.Rate(c); listed && c != sluice.Input && c != sluice.CacheRead && c != sluice.Output {
+			usd, per := price.Shown(c, nano)
+			list = append(list, price.MeterName(c)+" "+usd+"/"+per)
+		}
+	}
+	for _, above := range p.Thresholds() {
+		list = append(list, "more above "+strconv.FormatInt(above, 10))
+	}
+	return strings.Join(list, ", ")
+}
+
+func (a *commands) priceGetCommand() *cobra.Command {
+	var flags priceFlags
+	var counts []string
+	c := a.command("get <provider>/<model>", "Show what a model costs, and what a call would (local)", func(_ *cobra.Command, given []string) error {
+		provider, model, both := strings.Cut(given[0], "/")
+		if !both {
+			return usage("%q is not provider/model, such as openai/gpt-5-mini", given[0])
+		}
+		u, err := usageOf(counts)
+		if err != nil {
+			return err
+		}
+		catalogue, err := flags.catalogue()
+		if err != nil {
+			return err
+		}
+		return a.price(catalogue, provider, model, u, flags.f)
+	})
+	c.Args = args(1, 1)
+	c.Example = "sluice price get openai/gpt-5-mini\nsluice price get anthropic/claude-opus-5-5 --count input=1000 --count cache_read=900 --count output=20"
+	flags.add(c.Flags())
+	c.Flags().StringArrayVar(&counts, "count", nil, "`class=n` of a call to price: input=1200; more than once")
+	flags.addFactors(c.Flags())
+	return c
+}
+
+// usageOf reads the counts of flags.
+func usageOf(counts []string) (sluice.Usage, error) {
+	var u sluice.Usage
+	for _, text := range counts {
+		name, value, _ := strings.Cut(text, "=")
+		class, known := price.ClassNamed(name)
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 0 || !known || class == price.Requests {
+			return u, usage("--count %q is not a class of usage and a count, such as input=1200 or cache_read=900", text)
+		}
+		u.Set(class, n)
+	}
+	return u, nil
+}
+
+// priceAnswer is the document of get and explain.
+type priceAnswer struct {
+	priceRow
+	FoundBy  string       `json:"found_by"`
+	Version  string       `json:"version"` // of the list
+	Bill     []billLine   `json:"bill"`
+	Cost     *json.Number `json:"cost"`   // US dollars
+	Reason   string       `json:"reason"` // why the cost is not known
+	Logged   *json.Number `json:"logged_cost,omitempty"`
+	FromText string       `json:"text"`
+	price    *price.Price
+}
+
+// billLine is one summand.
+type billLine struct {
+	Class    string `json:"class"`
+	PricedAs string `json:"priced_as"`
+	Quantity int64  `json:"quantity"`
+	NanoUSD  int64  `json:"nano_usd"` // for Per units
+	Per      int64  `json:"per"`
+	Factor   string `json:"factor"`
+	Exact    string `json:"amount_nano_usd"` // a fraction
+}
+
+// answer prices a call and says how.
+func answer(catalogue *price.Catalogue, provider, model string, at time.Time, u sluice.Usage, f price.Factors) (*priceAnswer, error) {
+	p, m, found := catalogue.Find(provider, model, at)
+	if !found {
+		return nil, &failure{
+			code: exitNotFound, what: fmt.Sprintf("%s/%s has no price: the cost of its calls is not known", provider, model),
+			hint: "sluice price list " + provider,
+		}
+	}
+	v := &priceAnswer{priceRow: priceRowOf(m.Model, p), FoundBy: m.How.String(), Version: catalogue.Version(), Bill: []billLine{}, price: p}
+	b := p.Bill(u, f)
+	for _, l := range b.Lines {
+		v.Bill = append(v.Bill, billLine{
+			price.MeterName(l.Class), price.MeterName(l.Rated), l.Quantity, l.Rate, l.Per, l.Factor.String(), l.Amount.RatString(),
+		})
+	}
+	v.Reason, v.FromText = b.Reason, b.Explain()
+	if b.Known {
+		n := json.Number(price.Decimal(b.Total))
+		v.Cost = &n
+	}
+	return v, nil
+}
+
+func (a *commands) price(catalogue *price.Catalogue, provider, model string, u sluice.Usage, f price.Factors) error {
+	v, err := answer(catalogue, provider, model, time.Now(), u, f)
+	if err != nil {
+		return err
+	}
+	if !u.Known() {
+		v.Reason, v.FromText = "", ""
+	}
+	return a.showPrice(v)
+}
+
+func (a *commands) showPrice(v *priceAnswer) error {
+	if !contains([]string{"table", "wide"}, a.flags.output) {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		return a.show(view{raw: raw})
+	}
+	t := &table{columns: []column{{}, {}, {}}}
+	add := func(name, value string) {
+		t.rows = append(t.rows, []cell{{name, dim}, {text: value}})
+	}
+	add("model", v.Provider+"/"+v.Model)
+	add("found by", v.FoundBy)
+	rates := func(rate func(sluice.Class) (int64, bool), suffix string) {
+		for c := range price.Requests + 1 {
+			if nano, listed := rate(c); listed {
+				usd, per := price.Shown(c, nano)
+				add(strings.ReplaceAll(price.MeterName(c), "_", " ")+suffix, "$"+usd+" / "+per)
+			}
+		}
+	}
+	rates(v.price.Rate, "")
+	for _, above := range v.price.Thresholds() {
+		rates(func(c sluice.Class) (int64, bool) { return v.price.RateAbove(above, c) }, " above "+a.count(above))
+	}
+	if times := v.price.Times(); !times.One() {
+		add("times", times.String())
+	}
+	add("source", v.Source+", as of "+v.AsOf)
+	if v.Note != "" {
+		add("note", v.Note)
+	}
+	text := a.layout(t)
+	if v.FromText != "" {
+		text += "\n" + printable(v.FromText, true)
+	}
+	if !a.utf8Locale() {
+		text = strings.ReplaceAll(text, "×", "x")
+	}
+	return a.write(a.sign(text))
+}
+
+func (a *commands) priceExplainCommand() *cobra.Command {
+	var flags priceFlags
+	c := a.command("explain <log id>", "Show the arithmetic of a logged call's cost", func(cmd *cobra.Command, given []string) error {
+		return a.explainPrice(cmd.Context(), given[0], &flags)
+	})
+	c.Args = args(1, 1)
+	c.Long = "The counts come from the log, the prices from the list in this program, as of the call's time.\n" +
+		"Where the logged cost is another one, the provider or the request named it, or another list or tier held."
+	c.Example = "sluice price explain 019a7b3e-5f2c-7d10-8a4e-0123456789c0\nsluice price explain 019a7b3e-5f2c-7d10-8a4e-0123456789c0 --tier flex"
+	flags.add(c.Flags())
+	flags.addFactors(c.Flags())
+	return c
+}
+
+func (a *commands) explainPrice(ctx context.Context, id string, flags *priceFlags) error {
+	catalogue, err := flags.catalogue()
+	if err != nil {
+		return err
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	e, err := c.Log(ctx, id)
+	if err != nil {
+		return err
+	}
+	u, err := loggedUsage(e.Raw)
+	if err != nil {
+		return err
+	}
+	model := e.Model
+	if served := text(e.ServedModel); served != "" {
+		model = served
+	}
+	v, err := answer(catalogue, e.Provider, model, e.CreatedAt, u, flags.f)
+	if err != nil {
+		return err
+	}
+	v.Logged = e.Cost
+	switch {
+	case e.Cost == nil:
+		v.FromText += "logged: no cost\n"
+	case !sameMoney(v.Cost, e.Cost):
+		v.FromText += "logged: " + e.Cost.String() + " USD, which is another figure\n"
+	}
+	return a.showPrice(v)
+}
+
+// sameMoney compares amounts, however they are written.
+func sameMoney(a, b *json.Number) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	x, known := price.ReportedUSD(a.String())
+	y, also := price.ReportedUSD(b.String())
+	return known && also && x == y
+}
+
+// loggedUsage reads an entry's counts as the API has them.
+func loggedUsage(entry json.RawMessage) (sluice.Usage, error) {
+	var v struct {
+		Usage map[string]json.RawMessage `json:"usage"`
+	}
+	var u sluice.Usage
+	if err := json.Unmarshal(entry, &v); err != nil {
+		return u, err
+	}
+	if string(v.Usage["basis"]) == `"cached"` {
+		u.Basis = sluice.BasisCached
+	}
+	for name, count := range v.Usage {
+		if class, known := price.ClassNamed(name); known && class != price.Requests {
+			if n, err := strconv.ParseInt(string(count), 10, 64); err == nil {
+				u.Set(class, n)
+			}
+		}
+	}
+	return u, nil
+}
