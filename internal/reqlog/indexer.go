@@ -23,7 +23,7 @@ type indexer struct {
 	records []Record // room for indexRecords, used again and again
 	n       int
 	texts   strings.Builder // the bytes of the batch's records, which all their texts share
-	next    Pos // after the last record that was read
+	next    Pos             // after the last record that was read
 	failing bool
 }
 

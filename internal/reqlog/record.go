@@ -413,9 +413,10 @@ type fields struct {
 	left string
 	bad  bool
 
-	tag  int
-	n    uint64 // of a number
-	text string // of a text
+	tag    int
+	isText bool
+	n      uint64 // of a number
+	text   string // of a text
 }
 
 // next moves to the next field; false at the end, or when what is left is malformed.
@@ -424,9 +425,9 @@ func (f *fields) next() bool {
 		return false
 	}
 	key := f.number()
-	f.tag = int(key >> 1)
+	f.tag, f.isText = int(key>>1), key&1 == wireText
 	f.n, f.text = 0, ""
-	if key&1 == wireNumber {
+	if !f.isText {
 		f.n = f.number()
 	} else {
 		f.text = f.take(f.number())
