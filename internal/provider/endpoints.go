@@ -272,7 +272,7 @@ func openRouterEndpoints() []Endpoint {
 // workersEndpoints are Workers AI's: https://developers.cloudflare.com/workers-ai 2026-11. A path that
 // is none of its API is a model to run.
 func workersEndpoints(m meters) []Endpoint {
-	run := call("run", nil).of("model")
+	run := call("run", m.run).of("model")
 	run.Method = "" // some models are called by WebSocket
 	return slices.Concat(
 		under("v1/", "", []Endpoint{

@@ -5,6 +5,7 @@ import (
 	"github.com/sluicehq/sluice/internal/wire/bedrock"
 	"github.com/sluicehq/sluice/internal/wire/gemini"
 	"github.com/sluicehq/sluice/internal/wire/openai"
+	"github.com/sluicehq/sluice/internal/wire/workersai"
 )
 
 // meters are the readers of answers that the endpoint tables name. An endpoint of a dialect that has
@@ -14,6 +15,7 @@ type meters struct {
 	messages, countTokens                                                meter // Anthropic's
 	generate, embed, countGemini, predict                                meter // Google's
 	converse, invoke, countBedrock                                       meter // Amazon's
+	run                                                                  meter // Workers AI's
 }
 
 // wireMeters returns the readers that exist.
@@ -23,6 +25,7 @@ func wireMeters() meters {
 		embeddings: openai.Embeddings, images: openai.Images, audio: openai.Audio, moderations: openai.Moderations,
 		messages: anthropic.Messages, countTokens: anthropic.CountTokens,
 		converse: bedrock.Converse, invoke: bedrock.Invoke, countBedrock: bedrock.CountTokens,
+		run:      workersai.Run,
 		generate: gemini.Generate, embed: gemini.Embed, countGemini: gemini.CountTokens, predict: gemini.Predict,
 	}
 }

@@ -34,6 +34,8 @@ func TestDialectsThatAreReadHaveMeters(t *testing.T) {
 		{"google-ai-studio", "v1beta/models/m:countTokens"},
 		{"google-ai-studio", "v1beta/openai/chat/completions"},
 		{"workers-ai", "v1/chat/completions"},
+		{"workers-ai", "@cf/meta/llama-3.1-8b-instruct"},
+		{"workers-ai", "run/@cf/meta/llama-3.1-8b-instruct"},
 		{"ollama", "v1/messages"},
 		{"echo", "v1/chat/completions"},
 		{"echo", "responses"},
