@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/openai"
 )
 
 // meter makes the reader of an endpoint's answers.
@@ -16,10 +17,13 @@ func call(path string, m meter) Endpoint {
 }
 
 // calls are such endpoints without a meter.
-func calls(paths ...string) []Endpoint {
+func calls(paths ...string) []Endpoint { return read(nil, paths...) }
+
+// read are such endpoints with the same meter.
+func read(m meter, paths ...string) []Endpoint {
 	var es []Endpoint
 	for _, path := range paths {
-		es = append(es, call(path, nil))
+		es = append(es, call(path, m))
 	}
 	return es
 }
@@ -90,7 +94,9 @@ func openAIEndpoints(m meters) []Endpoint {
 			{Name: "models", Method: "GET", Pattern: "models/{model...}"},
 			{Name: "realtime", Method: "GET", Pattern: "realtime"},
 		},
-		calls("rerank", "decisions", "fim/completions"),
+		read(m.embeddings, "rerank"),
+		read(m.chat, "fim/completions"),
+		calls("decisions"),
 		things(
 			"chat/completions", "responses", "models", "realtime", "files", "uploads", "batches", "assistants", "threads",
 			"vector_stores", "conversations", "containers", "evals", "fine_tuning", "videos", "skills", "chatkit", "audio",
@@ -149,7 +155,7 @@ func geminiEndpoints(m meters) []Endpoint {
 		geminiVerbs(m, "{v}/models/{model}"),
 		geminiVerbs(m, "{v}/tunedModels/{model}"),
 		[]Endpoint{{Name: "models", Method: "GET", Pattern: "{v}/models/{model...}"}},
-		under("{v}/openai/", "", openAIEndpoints(m)),
+		under("{v}/openai/", "", openAIEndpoints(m.counting(openai.TotalHoldsAll))),
 		[]Endpoint{{Name: "files", Pattern: "upload/{v}/files/{rest...}"}},
 		under("{v}/", "", things("files", "cachedContents", "batches", "operations", "corpora", "tunedModels", "models")),
 	)
@@ -171,7 +177,7 @@ func vertexEndpoints(m meters) []Endpoint {
 		raw("anthropic", m.messages),
 		raw("mistralai", m.chat),
 		raw("{publisher}", m.chat), // AI21, Meta, DeepSeek, …: all of them OpenAI's dialect
-		under(place+"endpoints/openapi/", "", openAIEndpoints(m)),
+		under(place+"endpoints/openapi/", "", openAIEndpoints(m.counting(openai.TotalHoldsAll))),
 		geminiVerbs(m, place+"endpoints/{model}"),
 		geminiVerbs(m, "{v}/publishers/{publisher}/models/{model}"),
 		under(place, "", things("cachedContents", "batchPredictionJobs", "operations", "endpoints", "models")),
@@ -230,10 +236,12 @@ func foundryEndpoints(m meters) []Endpoint {
 func mistralEndpoints(m meters) []Endpoint {
 	return slices.Concat(
 		[]Endpoint{
-			call("fim/completions", m.chat),
 			call("agents/completions", m.chat),
+			call("ocr", m.ocr),
+			call("conversations", m.chat).once(),
+			call("conversations", m.chat).named("conversations", "conversations/{id}").once(),
 		},
-		calls("chat/moderations", "classifications", "chat/classifications", "ocr"),
+		read(m.moderations, "chat/moderations", "classifications", "chat/classifications"),
 		things("agents", "libraries", "batch", "fine_tuning"),
 	)
 }
@@ -242,17 +250,18 @@ func mistralEndpoints(m meters) []Endpoint {
 // stripped.
 func cohereEndpoints(m meters) []Endpoint {
 	return slices.Concat(
-		calls("v2/chat", "v2/embed", "v2/rerank", "v2/audio/transcriptions"),
-		calls("chat", "embed", "rerank", "classify", "tokenize", "detokenize", "generate", "summarize", "check-api-key"),
+		read(m.chatCohere, "v2/chat", "chat", "generate", "summarize"),
+		read(m.embedCohere, "v2/embed", "v2/rerank", "v2/audio/transcriptions", "embed", "rerank", "classify"),
+		calls("tokenize", "detokenize", "check-api-key"),
 		[]Endpoint{{Name: "models", Method: "GET", Pattern: "models/{model...}"}},
 		under("compatibility/v1/", "", openAIEndpoints(m)),
 		things("v2/batches", "datasets", "embed-jobs", "connectors", "finetuning"),
 	)
 }
 
-// perplexityEndpoints are Perplexity's own: https://docs.perplexity.ai/api-reference 2026-11.
-func perplexityEndpoints(meters) []Endpoint {
-	return slices.Concat(calls("search"), things("async/chat/completions"))
+// perplexityEndpoints are Perplexity's, its own and OpenAI's: https://docs.perplexity.ai/api-reference 2026-11.
+func perplexityEndpoints(m meters) []Endpoint {
+	return slices.Concat(calls("search"), things("async/chat/completions"), openAIEndpoints(m))
 }
 
 // deepseekEndpoints are DeepSeek's other surfaces: https://api-docs.deepseek.com 2026-11.
@@ -291,17 +300,22 @@ func huggingFaceEndpoints(m meters) []Endpoint {
 	return []Endpoint{
 		call("chat/completions", m.chat).named("chat/completions", "{model...}/v1/chat/completions").of("model"),
 		call("completions", m.completions).named("completions", "{model...}/v1/completions").of("model"),
-		{Name: "inference", Pattern: "{model...}", Model: "model", Repeatable: true},
+		{Name: "inference", Pattern: "{model...}", Model: "model", Repeatable: true, Meter: m.generateHF},
 	}
 }
 
 // replicateEndpoints are Replicate's: https://replicate.com/docs/reference/http 2026-11. Creating a
-// prediction twice would call its webhook twice.
-func replicateEndpoints() []Endpoint {
+// prediction twice would call its webhook twice. The last segment of a stream's address is its file.
+func replicateEndpoints(m meters) []Endpoint {
+	create := call("predictions", m.createPrediction).once()
 	return slices.Concat(
 		[]Endpoint{
-			call("predictions", nil).named("predictions", "models/{model...}/predictions").of("model").once(),
-			call("predictions", nil).named("predictions", "deployments/{model...}/predictions").of("model").once(),
+			create.named("predictions", "models/{model...}/predictions").of("model"),
+			create.named("predictions", "deployments/{model...}/predictions").of("model"),
+			create,
+			call("predictions", m.pollPrediction).named("predictions", "predictions/{id}/cancel"),
+			{Name: "predictions", Method: "GET", Pattern: "predictions/{id}", Meter: m.pollPrediction},
+			{Name: "files", Method: "GET", Pattern: "files/{id}", Meter: m.streamPrediction},
 			call("search", nil),
 		},
 		things("predictions", "models", "deployments", "trainings", "files", "account", "hardware", "collections", "webhooks"),
@@ -334,10 +348,11 @@ func falEndpoints() []Endpoint {
 }
 
 // ideogramEndpoints are Ideogram's: https://developer.ideogram.ai/api-reference 2026-11.
-func ideogramEndpoints() []Endpoint {
+func ideogramEndpoints(m meters) []Endpoint {
 	return slices.Concat(
-		[]Endpoint{call("images", nil).named("images", "v1/{model}/{action}").of("model")},
-		calls("generate", "edit", "remix", "upscale", "describe", "reframe"),
+		[]Endpoint{call("images", m.images).named("images", "v1/{model}/{action}").of("model")},
+		read(m.images, "generate", "edit", "remix", "upscale", "reframe"),
+		calls("describe"),
 		things("datasets", "models", "manage"),
 	)
 }
@@ -380,27 +395,33 @@ func deepgramEndpoints() []Endpoint {
 }
 
 // ollamaEndpoints are Ollama's own: https://docs.ollama.com/api 2026-11.
-func ollamaEndpoints() []Endpoint {
+func ollamaEndpoints(m meters) []Endpoint {
 	return slices.Concat(
-		calls("api/chat", "api/generate", "api/embed", "api/embeddings", "api/show"),
+		read(m.chatOllama, "api/chat", "api/generate"),
+		read(m.embedOllama, "api/embed", "api/embeddings"),
+		calls("api/show"),
 		things("api"),
 	)
 }
 
 // vllmEndpoints are vLLM's own:
 // https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html 2026-11.
-func vllmEndpoints() []Endpoint {
+func vllmEndpoints(m meters) []Endpoint {
 	return slices.Concat(
-		calls("tokenize", "detokenize", "pooling", "classify", "score", "rerank", "v2/rerank", "v2/embed"),
+		read(m.embeddings, "pooling", "classify", "score", "rerank", "v2/rerank"),
+		read(m.embedCohere, "v2/embed"),
+		calls("tokenize", "detokenize"),
 		things("health", "version", "metrics"),
 	)
 }
 
 // llamaEndpoints are the llama.cpp server's own:
 // https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md 2026-11.
-func llamaEndpoints() []Endpoint {
+func llamaEndpoints(m meters) []Endpoint {
 	return slices.Concat(
-		calls("completion", "infill", "embedding", "tokenize", "detokenize", "apply-template", "rerank", "reranking"),
+		read(m.completions, "completion", "infill"),
+		read(m.embeddings, "rerank", "reranking"),
+		calls("embedding", "tokenize", "detokenize", "apply-template"),
 		things("health", "props", "slots", "metrics", "lora-adapters", "api"),
 	)
 }

@@ -3,8 +3,12 @@ package provider
 import (
 	"github.com/sluicehq/sluice/internal/wire/anthropic"
 	"github.com/sluicehq/sluice/internal/wire/bedrock"
+	"github.com/sluicehq/sluice/internal/wire/cohere"
 	"github.com/sluicehq/sluice/internal/wire/gemini"
+	"github.com/sluicehq/sluice/internal/wire/huggingface"
+	"github.com/sluicehq/sluice/internal/wire/ollama"
 	"github.com/sluicehq/sluice/internal/wire/openai"
+	"github.com/sluicehq/sluice/internal/wire/replicate"
 	"github.com/sluicehq/sluice/internal/wire/workersai"
 )
 
@@ -15,6 +19,11 @@ type meters struct {
 	messages, countTokens                                                meter // Anthropic's
 	generate, embed, countGemini, predict                                meter // Google's
 	converse, invoke, countBedrock                                       meter // Amazon's
+	ocr                                                                  meter // Mistral's, beside OpenAI's
+	chatCohere, embedCohere                                              meter // Cohere's
+	generateHF                                                           meter // Hugging Face's
+	createPrediction, pollPrediction, streamPrediction                   meter // Replicate's
+	chatOllama, embedOllama                                              meter // Ollama's
 	run                                                                  meter // Workers AI's
 }
 
@@ -27,5 +36,16 @@ func wireMeters() meters {
 		converse: bedrock.Converse, invoke: bedrock.Invoke, countBedrock: bedrock.CountTokens,
 		run:      workersai.Run,
 		generate: gemini.Generate, embed: gemini.Embed, countGemini: gemini.CountTokens, predict: gemini.Predict,
+		ocr:        openai.Documents,
+		chatCohere: cohere.Chat, embedCohere: cohere.Embed,
+		generateHF:       huggingface.Generate,
+		createPrediction: replicate.Create, pollPrediction: replicate.Poll, streamPrediction: replicate.Stream,
+		chatOllama: ollama.Chat, embedOllama: ollama.Embed,
 	}
+}
+
+// counting returns the readers for a provider whose chat completions count in ways of their own.
+func (m meters) counting(q openai.Quirk) meters {
+	m.chat = q.Chat
+	return m
 }

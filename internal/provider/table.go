@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/wire/openai"
 )
 
 // Ways in which credentials stand in requests, shared by several providers.
@@ -37,7 +38,7 @@ func (a Auth) inQuery(name string) Auth {
 // adobe-firefly, which the reference's types name, is missing: nobody has documented its base.
 func Builtin() []Provider {
 	m := wireMeters()
-	return slices.Concat(makers(m), hosts(m), clouds(m), media(), selfHosted(m), []Provider{echoProvider(m)})
+	return slices.Concat(makers(m), hosts(m), clouds(m), media(m), selfHosted(m), []Provider{echoProvider(m)})
 }
 
 // makers are those who make the language models that they serve.
@@ -74,7 +75,7 @@ func makers(m meters) []Provider {
 		{
 			Slug: "perplexity-ai", Name: "Perplexity", Aliases: []string{"perplexity"},
 			Base: "https://api.perplexity.ai", Strip: []string{"v1"},
-			Auth: bearer(), Endpoints: slices.Concat(perplexityEndpoints(m), openAI),
+			Auth: bearer(), Endpoints: perplexityEndpoints(m.counting(openai.ReasoningApart)),
 			Source: "https://docs.perplexity.ai/api-reference 2026-11",
 		},
 		{
@@ -133,7 +134,7 @@ func hosts(m meters) []Provider {
 		},
 		{
 			Slug: "replicate", Name: "Replicate", Base: "https://api.replicate.com/v1", Strip: []string{"v1"},
-			Auth: bearer(), Endpoints: replicateEndpoints(),
+			Auth: bearer(), Endpoints: replicateEndpoints(m),
 			Source: "https://replicate.com/docs/reference/http 2026-11",
 		},
 	}
@@ -177,7 +178,7 @@ func clouds(m meters) []Provider {
 }
 
 // media are the providers of speech and images, whose answers count no tokens.
-func media() []Provider {
+func media(m meters) []Provider {
 	return []Provider{
 		{
 			Slug: "fal", Name: "fal", Base: "https://fal.run", Address: falAddress, Consumes: []string{falTarget},
@@ -186,7 +187,7 @@ func media() []Provider {
 		},
 		{
 			Slug: "ideogram", Name: "Ideogram", Base: "https://api.ideogram.ai",
-			Auth: bare("Api-Key"), Endpoints: ideogramEndpoints(),
+			Auth: bare("Api-Key"), Endpoints: ideogramEndpoints(m),
 			Source: "https://developer.ideogram.ai/api-reference 2026-11",
 		},
 		{
@@ -216,7 +217,7 @@ func selfHosted(m meters) []Provider {
 		{
 			Slug: "ollama", Name: "Ollama", Base: "http://127.0.0.1:11434/v1", Strip: []string{"v1"},
 			Beside: []string{"api"}, Local: true,
-			Auth: bearer(), Endpoints: slices.Concat(engine, ollamaEndpoints()),
+			Auth: bearer(), Endpoints: slices.Concat(engine, ollamaEndpoints(m)),
 			Source: "https://docs.ollama.com/api 2026-11",
 		},
 		{
@@ -225,7 +226,7 @@ func selfHosted(m meters) []Provider {
 				"v2", "tokenize", "detokenize", "pooling", "classify", "score", "rerank", "health", "ping", "load",
 				"version", "metrics", "invocations", "server_info",
 			},
-			Local: true, Auth: bearer(), Endpoints: slices.Concat(engine, vllmEndpoints()),
+			Local: true, Auth: bearer(), Endpoints: slices.Concat(engine, vllmEndpoints(m)),
 			Source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html 2026-11",
 		},
 		{
@@ -235,7 +236,7 @@ func selfHosted(m meters) []Provider {
 				"completion", "infill", "embedding", "tokenize", "detokenize", "apply-template", "rerank", "reranking",
 				"health", "props", "slots", "metrics", "lora-adapters", "api",
 			},
-			Local: true, Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(engine, llamaEndpoints()),
+			Local: true, Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(engine, llamaEndpoints(m)),
 			Source: "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md 2026-11",
 		},
 		{
