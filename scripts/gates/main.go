@@ -33,6 +33,7 @@ func main() {
 		{"modernc.org/libc is the one that modernc.org/sqlite wants", libcPin},
 		{"lock files name no download address", lockFiles},
 		{"no file tells where it was made", strayPaths},
+		{"links between pages lead somewhere", links},
 	} {
 		note, err := g.run(*root, *binary)
 		if err != nil {
@@ -280,4 +281,37 @@ func strayPaths(root, _ string) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%d files", len(names)), nil
+}
+
+// links follows the relative links of the Markdown pages.
+func links(root, _ string) (string, error) {
+	names, err := tracked(root)
+	if err != nil {
+		return "", err
+	}
+	n := 0
+	var dead []string
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".md") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			continue // deleted
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllSubmatch(text, -1) {
+			target, _, _ := strings.Cut(string(m[1]), "#")
+			if target == "" || strings.Contains(target, ":") {
+				continue // within the page, or elsewhere
+			}
+			n++
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), target)); err != nil {
+				dead = append(dead, name+" -> "+target)
+			}
+		}
+	}
+	if len(dead) > 0 {
+		return "", fmt.Errorf("%s", strings.Join(dead, ", "))
+	}
+	return fmt.Sprintf("%d links", n), nil
 }
