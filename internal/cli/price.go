@@ -355,8 +355,8 @@ func (a *commands) priceExplainCommand() *cobra.Command {
 		return a.explainPrice(cmd.Context(), given[0], &flags)
 	})
 	c.Args = args(1, 1)
-	c.Long = "The counts come from the log, the prices from the list in this program, as of the call's time.\n" +
-		"Where the logged cost is another one, the provider or the request named it, or another list or tier held."
+	c.Long = "Counts and service tier come from the log, prices from the list in this program, as of the call's time.\n" +
+		"Where the logged cost is another one, it says what the log knows of why."
 	c.Example = "sluice price explain 019a7b3e-5f2c-7d10-8a4e-0123456789c0\nsluice price explain 019a7b3e-5f2c-7d10-8a4e-0123456789c0 --tier flex"
 	flags.add(c.Flags())
 	flags.addFactors(c.Flags())
@@ -376,26 +376,47 @@ func (a *commands) explainPrice(ctx context.Context, id string, flags *priceFlag
 	if err != nil {
 		return err
 	}
-	u, err := loggedUsage(e.Raw)
+	l, u, err := loggedCost(e.Raw)
 	if err != nil {
 		return err
 	}
+	f := flags.f
+	f.ServiceTier, f.InferenceGeo = or(f.ServiceTier, l.Tier), or(f.InferenceGeo, l.Geo)
 	model := e.Model
 	if served := text(e.ServedModel); served != "" {
 		model = served
 	}
-	v, err := answer(catalogue, e.Provider, model, e.CreatedAt, u, flags.f)
+	v, err := answer(catalogue, e.Provider, model, e.CreatedAt, u, f)
 	if err != nil {
 		return err
 	}
 	v.Logged = e.Cost
-	switch {
-	case e.Cost == nil:
-		v.FromText += "logged: no cost\n"
-	case !sameMoney(v.Cost, e.Cost):
-		v.FromText += "logged: " + e.Cost.String() + " USD, which is another figure\n"
+	if !sameMoney(v.Cost, e.Cost) {
+		v.FromText += l.difference(e.Cost, v.Version)
 	}
 	return a.showPrice(v)
+}
+
+// difference tells why the logged cost is not the one that the list makes, as far as the log knows.
+func (l *logged) difference(cost *json.Number, version string) string {
+	switch {
+	case cost == nil:
+		return "logged: no cost\n"
+	case l.Basis == "reported":
+		return "logged: " + cost.String() + " USD, as the provider reported it\n"
+	case l.Basis == "custom":
+		return "logged: " + cost.String() + " USD, by the price that the request named\n"
+	case l.Prices != "" && l.Prices != version:
+		return "logged: " + cost.String() + " USD, by the list " + l.Prices + "; this one is " + version + "\n"
+	}
+	return "logged: " + cost.String() + " USD, by a price that this list does not have\n"
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }
 
 // sameMoney compares amounts, however they are written.
@@ -408,24 +429,31 @@ func sameMoney(a, b *json.Number) bool {
 	return known && also && x == y
 }
 
-// loggedUsage reads an entry's counts as the API has them.
-func loggedUsage(entry json.RawMessage) (sluice.Usage, error) {
-	var v struct {
-		Usage map[string]json.RawMessage `json:"usage"`
-	}
+// logged is what the API tells of a call's cost beside its amount.
+type logged struct {
+	Usage  map[string]json.RawMessage `json:"usage"`
+	Tier   string                     `json:"service_tier"`
+	Geo    string                     `json:"inference_geo"`
+	Basis  string                     `json:"cost_basis"`
+	Prices string                     `json:"prices"` // version of the list
+}
+
+// loggedCost reads an entry's counts and what else its cost was made of.
+func loggedCost(entry json.RawMessage) (logged, sluice.Usage, error) {
+	var l logged
 	var u sluice.Usage
-	if err := json.Unmarshal(entry, &v); err != nil {
-		return u, err
+	if err := json.Unmarshal(entry, &l); err != nil {
+		return l, u, err
 	}
-	if string(v.Usage["basis"]) == `"cached"` {
+	if string(l.Usage["basis"]) == `"cached"` {
 		u.Basis = sluice.BasisCached
 	}
-	for name, count := range v.Usage {
+	for name, count := range l.Usage {
 		if class, known := price.ClassNamed(name); known && class != price.Requests {
 			if n, err := strconv.ParseInt(string(count), 10, 64); err == nil {
 				u.Set(class, n)
 			}
 		}
 	}
-	return u, nil
+	return l, u, nil
 }
