@@ -13,7 +13,7 @@ import "github.com/sluicehq/sluice/internal/wire"
 func Converse(stream bool) wire.Meter { return newMeter(stream) }
 
 // Invoke makes the meter of a model's invoke and invoke-with-response-stream. The body is the model's
-// own: of Anthropic's dialect, of OpenAI's, or one of the forms that are found in paths.go. The meter is
+// own: of Anthropic's dialect, of OpenAI's, or one of the forms that are found in places.go. The meter is
 // a wire.HeadReader: some models are counted in the answer's head only.
 func Invoke(stream bool) wire.Meter { return newMeter(stream) }
 

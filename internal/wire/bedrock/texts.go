@@ -29,7 +29,7 @@ type texts struct {
 
 func newTexts(stream bool) wire.Meter {
 	m := &texts{}
-	m.in.Reset(all.set, stream, (*handler)(m))
+	m.in.Reset(plan.Set, stream, (*handler)(m))
 	return m
 }
 
@@ -68,7 +68,7 @@ func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
 
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
-	switch all.tells[path] {
+	switch plan.Tells(path) {
 	case model:
 		answer.Remember(&h.r.Model, v)
 	case usage:
@@ -105,7 +105,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 
 // count takes a count that stands by itself.
 func (h *handler) count(path int, v jsonscan.Value) {
-	switch all.tells[path] {
+	switch plan.Tells(path) {
 	case input:
 		h.counts.input.Set(v)
 	case output:

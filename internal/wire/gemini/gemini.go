@@ -28,12 +28,12 @@ func Predict(stream bool) wire.Meter { return newMeter(&predict, stream) }
 
 // meter reads one answer.
 type meter struct {
-	endpoint *endpoint
-	in       answer.Reader
-	r        wire.Reading
-	counts   counts
-	fault    answer.Fault
-	blocked  bool // the prompt was
+	plan    *answer.Plan[what]
+	in      answer.Reader
+	r       wire.Reading
+	counts  counts
+	fault   answer.Fault
+	blocked bool // the prompt was
 	// Candidates, by their index: those that there are, and those that have ended.
 	begun, ended uint64
 	candidate    candidate
@@ -54,9 +54,9 @@ type prediction struct {
 	image bool // they are a picture
 }
 
-func newMeter(e *endpoint, stream bool) wire.Meter {
-	m := &meter{endpoint: e}
-	m.in.Reset(e.set, stream, (*handler)(m))
+func newMeter(p *answer.Plan[what], stream bool) wire.Meter {
+	m := &meter{plan: p}
+	m.in.Reset(p.Set, stream, (*handler)(m))
 	return m
 }
 
@@ -79,7 +79,7 @@ func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
 
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
-	switch h.endpoint.tells[path] {
+	switch h.plan.Tells(path) {
 	case model:
 		answer.Remember(&h.r.Model, v)
 	case usage:
@@ -113,7 +113,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 
 // predicted takes a value that only predictions have.
 func (h *handler) predicted(path int, v jsonscan.Value) {
-	switch h.endpoint.tells[path] {
+	switch h.plan.Tells(path) {
 	case predicted:
 		h.endPrediction()
 	case mime:
