@@ -54,6 +54,11 @@ type Entry struct {
 	Feedback     *int     `json:"feedback" doc:"-1 or 1; null: none"`
 	Score        *float64 `json:"score"`
 
+	CostBasis string  `json:"cost_basis" enum:"unknown,catalogue,reported,custom,cached" doc:"where the cost comes from"`
+	Prices    *string `json:"prices" doc:"version of the price catalogue that the cost was made with"`
+	Tier      *string `json:"service_tier" doc:"as the answer names it; null: the ordinary one"`
+	Geo       *string `json:"inference_geo" doc:"as the answer names it"`
+
 	Usage           Counts        `json:"usage"`
 	Timeline        TimelineView  `json:"timeline"`
 	Attempts        []AttemptView `json:"attempts"`
@@ -178,6 +183,8 @@ func viewRow(e *sluice.LogEntry, step int, b basis) *Entry {
 		UsageBasis: e.Usage.Basis.String(), CacheStatus: reqlog.CacheName(e.Cache), Finish: optional(e.Finish), Method: e.Method,
 		UserAgent: optional(e.UserAgent), EventID: optional(e.EventID), TraceID: optional(e.TraceID),
 		RequestSize: e.Request.Size, ResponseSize: e.Response.Size,
+		CustomCost: e.CostBasis == sluice.CostCustom, CostBasis: e.CostBasis.String(), Prices: optional(e.Prices),
+		Tier: optional(e.Tier), Geo: optional(e.Geo),
 	}
 	if v.Model == "" {
 		v.Model = e.Served

@@ -249,6 +249,9 @@ func behind(p reqlog.Pos) reqlog.Pos {
 // events makes what s is to be told of rec.
 func (t *tail) events(ctx context.Context, s *sub, rec *reqlog.Record) []event {
 	kind := "close"
+	if rec.Corrects {
+		kind = "update" // its close event was sent before
+	}
 	matches := reqlog.MatchAll(s.conds, &rec.Entry)
 	if rec.Kind == reqlog.KindOpen {
 		kind = "open"

@@ -23,6 +23,7 @@ import (
 	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -67,6 +68,9 @@ type App struct {
 	first    *config.Config // what the process was started with
 	loaded   atomic.Pointer[config.Loaded]
 	view     atomic.Pointer[admin.Settings]
+	table    atomic.Pointer[provider.Table]
+	prices   *price.Store
+	priceNow chan struct{} // the catalogue is to be read now
 	reloads  reloadState
 	index    *logindex.Index
 	log      *reqlog.Log
@@ -88,7 +92,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	a := &App{options: o, started: time.Now(), stopping: make(chan struct{}), first: &loaded.Config}
+	a := &App{options: o, started: time.Now(), stopping: make(chan struct{}), first: &loaded.Config, priceNow: make(chan struct{}, 1)}
 	a.level = &slog.LevelVar{}
 	a.logger = newLogger(o.Stderr, loaded.Config.Log.Format, a.level)
 	a.loaded.Store(loaded)
@@ -126,9 +130,14 @@ func (a *App) open(ctx, base context.Context) error {
 	if err := emptyDir(spool); err != nil {
 		return err
 	}
-	settings := proxy.NewSettings(c, table)
+	own, err := overrides(c.Prices.Models)
+	if err != nil {
+		return err
+	}
+	a.table.Store(table)
+	a.prices = price.NewStore(price.Embedded(), own, fetchPrices)
 	a.proxy = proxy.New(proxy.Options{
-		Settings: settings, Upstream: a.upstream, Log: a.log, Logger: a.logger,
+		Settings: proxy.NewSettings(c, table, a.prices.Load()), Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
 	})
 	a.data = front.NewStd(a.proxy)

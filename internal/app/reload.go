@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/estimate"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -67,6 +68,12 @@ func (a *App) watch(ctx context.Context) {
 			a.reload()
 		}
 	})
+	a.running.Go(func() { a.refreshPrices(ctx) })
+	from := a.log.Head()
+	a.running.Go(func() {
+		worker := estimate.Worker{Log: a.log, Prices: a.prices.Load, Logger: a.logger}
+		worker.Run(ctx, from)
+	})
 	if a.options.OnEntry != nil {
 		a.running.Go(func() { a.follow(ctx) })
 	}
@@ -75,7 +82,7 @@ func (a *App) watch(ctx context.Context) {
 // follow shows the caller each entry from here on.
 func (a *App) follow(ctx context.Context) {
 	for record, err := range a.log.Follow(ctx, a.log.Head()) {
-		if err == nil && record.Kind == reqlog.KindEntry && !record.CountOnly {
+		if err == nil && record.Kind == reqlog.KindEntry && !record.CountOnly && !record.Corrects {
 			a.options.OnEntry(&record.Entry)
 		}
 	}
@@ -94,6 +101,11 @@ func (a *App) reload() {
 		a.refuse(err)
 		return
 	}
+	own, err := overrides(loaded.Config.Prices.Models)
+	if err != nil {
+		a.refuse(err)
+		return
+	}
 	for _, f := range a.servers {
 		if f.cert != nil {
 			if err := f.cert.load(); err != nil {
@@ -104,7 +116,13 @@ func (a *App) reload() {
 	}
 	pending := needRestart(loaded.Config.Diff(a.first))
 	a.loaded.Store(loaded)
-	a.proxy.SetSettings(proxy.NewSettings(&loaded.Config, table))
+	a.table.Store(table)
+	a.prices.Override(own)
+	a.proxy.SetSettings(proxy.NewSettings(&loaded.Config, table, a.prices.Load()))
+	select {
+	case a.priceNow <- struct{}{}:
+	default: // it is about to be read
+	}
 	a.view.Store(viewSettings(&loaded.Config, table))
 	a.log.SetRetention(retention(&loaded.Config))
 	if err := a.level.UnmarshalText([]byte(loaded.Config.Log.Level)); err != nil {

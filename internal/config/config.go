@@ -31,6 +31,7 @@ type Config struct {
 	Timeouts  Timeouts            `key:"timeouts"`
 	Upstream  Upstream            `key:"upstream"`
 	CORS      CORS                `key:"cors"`
+	Prices    Prices              `key:"prices"`
 	Log       Log                 `key:"log"`
 }
 
@@ -101,6 +102,56 @@ type Upstream struct {
 // CORS lets browsers call the data plane.
 type CORS struct {
 	Origins []string `key:"origins" help:"origins that may call from a browser, or *; empty: preflights go to the provider"`
+}
+
+// Prices says what calls cost.
+type Prices struct {
+	Source  string                `key:"source" help:"file or https address of a price catalogue to use instead of the built-in one; a broken one is refused and the old one kept"`
+	Refresh time.Duration         `key:"refresh" min:"60000000000" default:"24h" help:"how often prices.source is read again"`
+	Models  map[string]ModelPrice `key:"models" each:"provider/model" help:"prices of your own, before every catalogue; * in a model name is any text"`
+}
+
+// ModelPrice is a price of the operator's own: decimal US dollars, for a million tokens or characters,
+// a thousand requests, searches, images or pages, or a second. What it leaves out has no price.
+type ModelPrice struct {
+	As             string `key:"as" help:"take the prices of another model: provider/model"`
+	Times          string `key:"times" help:"multiply the prices, for example 1.1 or 1/2"`
+	Input          string `key:"input" help:"US dollars for a million input tokens"`
+	Output         string `key:"output" help:"US dollars for a million output tokens"`
+	CacheRead      string `key:"cache_read" help:"US dollars for a million tokens read from the provider's cache"`
+	CacheWrite5m   string `key:"cache_write_5m" help:"US dollars for a million tokens written to it for a short time"`
+	CacheWrite1h   string `key:"cache_write_1h" help:"US dollars for a million tokens written to it for a long time"`
+	Reasoning      string `key:"reasoning" help:"US dollars for a million reasoning tokens, where they cost other than output"`
+	AudioInput     string `key:"audio_input" help:"US dollars for a million tokens of audio read"`
+	AudioOutput    string `key:"audio_output" help:"US dollars for a million tokens of audio made"`
+	AudioCacheRead string `key:"audio_cache_read" help:"US dollars for a million tokens of audio read from the cache"`
+	ImageInput     string `key:"image_input" help:"US dollars for a million tokens of images read"`
+	ImageOutput    string `key:"image_output" help:"US dollars for a million tokens of images made"`
+	Citations      string `key:"citations" help:"US dollars for a million citation tokens"`
+	Requests       string `key:"requests" help:"US dollars for a thousand calls"`
+	WebSearches    string `key:"web_searches" help:"US dollars for a thousand web searches"`
+	SearchUnits    string `key:"search_units" help:"US dollars for a thousand search units"`
+	Images         string `key:"images" help:"US dollars for a thousand images"`
+	Pages          string `key:"pages" help:"US dollars for a thousand pages"`
+	Characters     string `key:"characters" help:"US dollars for a million characters of speech"`
+	Seconds        string `key:"seconds" help:"US dollars for a second of hardware or audio"`
+}
+
+// USD returns the prices by class, those that are given, as price.NewOverride takes them.
+func (p ModelPrice) USD() map[string]string {
+	all := map[string]string{
+		"input": p.Input, "output": p.Output, "cache_read": p.CacheRead, "cache_write_5m": p.CacheWrite5m,
+		"cache_write_1h": p.CacheWrite1h, "reasoning": p.Reasoning, "audio_input": p.AudioInput, "audio_output": p.AudioOutput,
+		"audio_cache_read": p.AudioCacheRead, "image_input": p.ImageInput, "image_output": p.ImageOutput,
+		"citations": p.Citations, "requests": p.Requests, "web_searches": p.WebSearches, "search_units": p.SearchUnits,
+		"images": p.Images, "pages": p.Pages, "characters": p.Characters, "seconds": p.Seconds,
+	}
+	for class, usd := range all {
+		if usd == "" {
+			delete(all, class)
+		}
+	}
+	return all
 }
 
 // Log is about the log of exchanges and the process's own messages.

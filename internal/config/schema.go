@@ -124,6 +124,9 @@ func sampleExamples() map[string]string {
 		"upstream.ca_file":                      "/etc/sluice/ca.pem",
 		"upstream.private_hosts":                "[10.0.0.0/8, models.internal]",
 		"cors.origins":                          "[https://app.example.com]",
+		"prices.models.<provider/model>":        "my-engine/llama-*",
+		"prices.models.<provider/model>.input":  "0.05",
+		"prices.models.<provider/model>.output": "0.2",
 	}
 }
 

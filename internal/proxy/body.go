@@ -7,7 +7,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -25,7 +28,9 @@ type body struct {
 	held  int64     // bytes reserved in the pool
 	size  int64     // bytes read so far; of all of it when rest is nil
 	rest  io.Reader // what was not read: the body passes through
-	file  *os.File  // all of it, when the pool had no room
+	// passing is rest, when the body passes through.
+	passing *passing
+	file    *os.File // all of it, when the pool had no room
 	// spooled bytes are reserved in the spool.
 	spooled int64
 }
@@ -226,7 +231,8 @@ func (x *exchange) passThrough() error {
 	b.bytes = b.bytes[:b.size]
 	x.sink.Duplex()
 	x.keep(b.bytes)
-	b.rest = &passing{x: x}
+	b.passing = &passing{x: x}
+	b.rest = b.passing
 	x.note("body larger than limits.body_bytes: passed through without being read")
 	return nil
 }
@@ -234,11 +240,22 @@ func (x *exchange) passThrough() error {
 // keep gives the log a piece of a body that is not held whole.
 func (x *exchange) keep(p []byte) { x.log.Bodies[reqlog.RequestSide].Write(p) }
 
-// passing reads the rest of a body while it is sent on. One goroutine of the upstream's reads it,
-// and has ended when the answer's body is closed.
-type passing struct{ x *exchange }
+// passing reads the rest of a body while it is sent on. One goroutine of the upstream's reads it; the
+// exchange must not be given back while a Read is under way.
+type passing struct {
+	x      *exchange
+	mu     sync.Mutex // held by a Read
+	ended  bool       // the body's end, or an error, was read
+	closed bool
+}
 
+// Read implements io.Reader.
 func (r *passing) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return 0, io.ErrClosedPipe
+	}
 	x := r.x
 	x.sink.BodyTimeout(x.settings.bodyPause)
 	n, err := x.req.Body.Read(p)
@@ -247,9 +264,20 @@ func (r *passing) Read(p []byte) (int, error) {
 		x.keep(p[:n])
 	}
 	if err != nil {
+		r.ended = true
 		x.sink.BodyTimeout(0)
 	}
 	return n, err
+}
+
+// stop ends a Read that is under way, because the answer came before the body's end, and waits for it.
+func (r *passing) stop() {
+	for !r.mu.TryLock() {
+		r.x.sink.BodyTimeout(time.Nanosecond)
+		runtime.Gosched()
+	}
+	r.closed = true
+	r.mu.Unlock()
 }
 
 // spool moves the body to a file without a name: what was read so far, and all that comes. reserved

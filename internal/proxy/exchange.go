@@ -8,6 +8,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/wire"
@@ -49,8 +50,9 @@ type state struct {
 	answer answer
 
 	// deliver
-	meter wire.Meter // nil: nothing to read, or closed
-	fault []byte     // the beginning of an error answer that no meter reads
+	meter    wire.Meter // nil: nothing to read, or closed
+	reported string     // what the answer says that it cost, in US dollars
+	fault    []byte     // the beginning of an error answer that no meter reads
 
 	headSent bool
 	sent     int64 // bytes of the answer's body that the client took
@@ -65,6 +67,7 @@ type control struct {
 	collect   bool
 	payload   bool
 	firstByte time.Duration // cf-aig-request-timeout; 0: none
+	cost      *price.CustomCost
 }
 
 // answer is what forward gives to deliver.

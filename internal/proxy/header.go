@@ -7,6 +7,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 )
 
@@ -158,6 +159,11 @@ func (x *exchange) obey(f sluice.Field) {
 		ms, err := strconv.ParseInt(f.Value, 10, 64)
 		if bad = err != nil || ms <= 0 || ms > maxTimeout.Milliseconds(); !bad {
 			x.control.firstByte = time.Duration(ms) * time.Millisecond
+		}
+	case "cf-aig-custom-cost":
+		cost, err := price.Custom(f.Value)
+		if bad = err != nil; !bad {
+			x.control.cost = &cost
 		}
 	case "cf-aig-otel-trace-id":
 		if bad = !isTraceID(f.Value); !bad {

@@ -61,9 +61,11 @@ func count(t *testing.T, u sluice.Usage, c sluice.Class) int64 {
 	return n
 }
 
-func TestChatIsForwardedAndLogged(t *testing.T) {
+func TestChatIsForwardedAndLogged(t *testing.T) { proxytest.Each(t, testChatIsForwardedAndLogged) }
+
+func testChatIsForwardedAndLogged(t *testing.T, f proxytest.Front) {
 	var got seen
-	g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Type": "application/json", "X-Request-Id": "req_1", "Alt-Svc": "h3"}, chatAnswer), nil)
+	g := f.New(t, record(&got, 200, map[string]string{"Content-Type": "application/json", "X-Request-Id": "req_1", "Alt-Svc": "h3"}, chatAnswer), nil)
 	const body = `{ "model" : "gpt-test", "messages":[{"role":"user","content":"h\u00e9"}] , "unknown": 1e400 }`
 	resp, answer, err := g.Do("POST", "openai/chat/completions?x=%2F&y", http.Header{
 		"Authorization": {"Bearer sk-canary-1"}, "Content-Type": {"application/json"}, "Openai-Organization": {"org"}, "User-Agent": {"test/1"},
@@ -121,9 +123,11 @@ func TestChatIsForwardedAndLogged(t *testing.T) {
 	}
 }
 
-func TestStreamIsRelayedAsItComes(t *testing.T) {
+func TestStreamIsRelayedAsItComes(t *testing.T) { proxytest.Each(t, testStreamIsRelayedAsItComes) }
+
+func testStreamIsRelayedAsItComes(t *testing.T, f proxytest.Front) {
 	step := make(chan struct{})
-	g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+	g := f.New(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for _, event := range strings.SplitAfter(chatStream, "\n\n") {
 			_, _ = io.WriteString(w, event)
@@ -159,9 +163,11 @@ func TestStreamIsRelayedAsItComes(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheGateway(t *testing.T) {
+func TestErrorsOfTheGateway(t *testing.T) { proxytest.Each(t, testErrorsOfTheGateway) }
+
+func testErrorsOfTheGateway(t *testing.T, f proxytest.Front) {
 	var got seen
-	g := proxytest.New(t, record(&got, 200, nil, "x"), nil)
+	g := f.New(t, record(&got, 200, nil, "x"), nil)
 	tests := []struct {
 		name, path string
 		status     int
@@ -223,10 +229,12 @@ func TestErrorsOfTheGateway(t *testing.T) {
 	}
 }
 
-func TestUpstreamErrorPassesThrough(t *testing.T) {
+func TestUpstreamErrorPassesThrough(t *testing.T) { proxytest.Each(t, testUpstreamErrorPassesThrough) }
+
+func testUpstreamErrorPassesThrough(t *testing.T, f proxytest.Front) {
 	var got seen
 	const body = `{"error":{"message":"slow down","type":"rate_limit_error"}}`
-	g := proxytest.New(t, record(&got, 429, map[string]string{"Retry-After": "7", "Content-Type": "application/json"}, body), nil)
+	g := f.New(t, record(&got, 429, map[string]string{"Retry-After": "7", "Content-Type": "application/json"}, body), nil)
 	resp, answer, err := g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"model":"m"}`))
 	if err != nil || resp.StatusCode != 429 || string(answer) != body || resp.Header.Get("Retry-After") != "7" {
 		t.Errorf("%d %v %q %v", resp.StatusCode, resp.Header, answer, err)
@@ -237,19 +245,23 @@ func TestUpstreamErrorPassesThrough(t *testing.T) {
 	}
 }
 
-func TestErrorTextWithoutAMeter(t *testing.T) {
+func TestErrorTextWithoutAMeter(t *testing.T) { proxytest.Each(t, testErrorTextWithoutAMeter) }
+
+func testErrorTextWithoutAMeter(t *testing.T, f proxytest.Front) {
 	var got seen
-	g := proxytest.New(t, record(&got, 404, nil, `{"error":{"message":"no such thread"}}`), nil)
+	g := f.New(t, record(&got, 404, nil, `{"error":{"message":"no such thread"}}`), nil)
 	_, _, _ = g.Do("GET", "openai/threads/t1", nil, nil)
 	if e := g.Row(); e.ErrorText != "no such thread" || e.ErrorKind != "upstream_status" || e.Success {
 		t.Errorf("entry = %+v", e)
 	}
 }
 
-func TestStrictKeepsAnErrorEvent(t *testing.T) {
+func TestStrictKeepsAnErrorEvent(t *testing.T) { proxytest.Each(t, testStrictKeepsAnErrorEvent) }
+
+func testStrictKeepsAnErrorEvent(t *testing.T, f proxytest.Front) {
 	const stream = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n"
 	var got seen
-	g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Type": "text/event-stream"}, stream), func(c *config.Config) { c.Log.Durability = "strict" })
+	g := f.New(t, record(&got, 200, map[string]string{"Content-Type": "text/event-stream"}, stream), func(c *config.Config) { c.Log.Durability = "strict" })
 	_, _, _ = g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"stream":true}`))
 	g.Close()
 	if e := g.Row(); e.Ending != sluice.EndingErrorEvent || e.Success {
@@ -257,9 +269,11 @@ func TestStrictKeepsAnErrorEvent(t *testing.T) {
 	}
 }
 
-func TestStrictCountsWhatFollowsTheEnd(t *testing.T) {
+func TestStrictCountsWhatFollowsTheEnd(t *testing.T) { proxytest.Each(t, testStrictCountsWhatFollowsTheEnd) }
+
+func testStrictCountsWhatFollowsTheEnd(t *testing.T, f proxytest.Front) {
 	step := make(chan struct{})
-	g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+	g := f.New(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, chatStream)
@@ -290,14 +304,16 @@ func TestStrictCountsWhatFollowsTheEnd(t *testing.T) {
 	}
 }
 
-func TestUpstreamIsRefusing(t *testing.T) {
+func TestUpstreamIsRefusing(t *testing.T) { proxytest.Each(t, testUpstreamIsRefusing) }
+
+func testUpstreamIsRefusing(t *testing.T, f proxytest.Front) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
 	_ = l.Close()
-	g := proxytest.Start(t, "http://"+addr, nil)
+	g := f.Start(t, "http://"+addr, nil)
 	resp, answer, err := g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"model":"m"}`))
 	if err != nil || resp.StatusCode != 400 || !bytes.Contains(answer, []byte(`"code":2005`)) || bytes.Contains(answer, []byte(addr)) {
 		t.Errorf("%d %q %v", resp.StatusCode, answer, err)
@@ -308,8 +324,10 @@ func TestUpstreamIsRefusing(t *testing.T) {
 	}
 }
 
-func TestNoFirstByteInTime(t *testing.T) {
-	g := proxytest.New(t, func(_ http.ResponseWriter, r *http.Request) {
+func TestNoFirstByteInTime(t *testing.T) { proxytest.Each(t, testNoFirstByteInTime) }
+
+func testNoFirstByteInTime(t *testing.T, f proxytest.Front) {
+	g := f.New(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 	}, nil)
@@ -322,14 +340,16 @@ func TestNoFirstByteInTime(t *testing.T) {
 	}
 }
 
-func TestCutAnswerNeverLooksWhole(t *testing.T) {
+func TestCutAnswerNeverLooksWhole(t *testing.T) { proxytest.Each(t, testCutAnswerNeverLooksWhole) }
+
+func testCutAnswerNeverLooksWhole(t *testing.T, f proxytest.Front) {
 	cut := func(w http.ResponseWriter, n int) {
 		_, _ = io.WriteString(w, chatStream[:n])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
 	t.Run("chunked", func(t *testing.T) {
-		g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+		g := f.New(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Type", "text/event-stream")
 			cut(w, 200)
@@ -343,7 +363,7 @@ func TestCutAnswerNeverLooksWhole(t *testing.T) {
 		}
 	})
 	t.Run("with a length", func(t *testing.T) {
-		g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+		g := f.New(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Length", "5000")
 			cut(w, 200)
@@ -358,9 +378,11 @@ func TestCutAnswerNeverLooksWhole(t *testing.T) {
 	})
 }
 
-func TestUsageOfACutStreamIsPartial(t *testing.T) {
+func TestUsageOfACutStreamIsPartial(t *testing.T) { proxytest.Each(t, testUsageOfACutStreamIsPartial) }
+
+func testUsageOfACutStreamIsPartial(t *testing.T, f proxytest.Front) {
 	usage := strings.LastIndex(chatStream, "data: [DONE]")
-	g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+	g := f.New(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, chatStream[:usage])
@@ -373,10 +395,12 @@ func TestUsageOfACutStreamIsPartial(t *testing.T) {
 	}
 }
 
-func TestErrorEventInsideAStream(t *testing.T) {
+func TestErrorEventInsideAStream(t *testing.T) { proxytest.Each(t, testErrorEventInsideAStream) }
+
+func testErrorEventInsideAStream(t *testing.T, f proxytest.Front) {
 	const stream = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: {\"error\":{\"message\":\"overloaded\"}}\n\n"
 	var got seen
-	g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Type": "text/event-stream"}, stream), nil)
+	g := f.New(t, record(&got, 200, map[string]string{"Content-Type": "text/event-stream"}, stream), nil)
 	_, read, err := g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"stream":true}`))
 	if err != nil || string(read) != stream {
 		t.Errorf("read %q, %v", read, err)
@@ -386,7 +410,9 @@ func TestErrorEventInsideAStream(t *testing.T) {
 	}
 }
 
-func TestClientLeaves(t *testing.T) {
+func TestClientLeaves(t *testing.T) { proxytest.Each(t, testClientLeaves) }
+
+func testClientLeaves(t *testing.T, f proxytest.Front) {
 	cancelled := make(chan struct{})
 	serve := func(head bool) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -406,7 +432,7 @@ func TestClientLeaves(t *testing.T) {
 		status int
 	}{{"before the answer", false, 499}, {"in the middle", true, 200}} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := proxytest.New(t, serve(tt.head), nil)
+			g := f.New(t, serve(tt.head), nil)
 			ctx, leave := context.WithCancel(t.Context())
 			req, _ := http.NewRequestWithContext(ctx, "POST", g.URL+"/v1/default/default/openai/chat/completions", strings.NewReader(`{"stream":true}`))
 			left := make(chan struct{})
@@ -445,8 +471,10 @@ func running(g *proxytest.Gateway) (ids []sluice.ID) {
 	return ids
 }
 
-func TestShutdownBreaksStreamsOff(t *testing.T) {
-	g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+func TestShutdownBreaksStreamsOff(t *testing.T) { proxytest.Each(t, testShutdownBreaksStreamsOff) }
+
+func testShutdownBreaksStreamsOff(t *testing.T, f proxytest.Front) {
+	g := f.New(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "x")
 		_ = http.NewResponseController(w).Flush()
@@ -467,13 +495,15 @@ func TestShutdownBreaksStreamsOff(t *testing.T) {
 	}
 }
 
-func TestGzipAnswerPassesEncodedAndIsCounted(t *testing.T) {
+func TestGzipAnswerPassesEncodedAndIsCounted(t *testing.T) { proxytest.Each(t, testGzipAnswerPassesEncodedAndIsCounted) }
+
+func testGzipAnswerPassesEncodedAndIsCounted(t *testing.T, f proxytest.Front) {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
 	_, _ = io.WriteString(zip, chatAnswer)
 	_ = zip.Close()
 	var got seen
-	g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Encoding": "gzip", "Content-Type": "application/json"}, packed.String()), nil)
+	g := f.New(t, record(&got, 200, map[string]string{"Content-Encoding": "gzip", "Content-Type": "application/json"}, packed.String()), nil)
 	resp, read, err := g.Do("POST", "openai/chat/completions", http.Header{"Accept-Encoding": {"gzip, x-new"}}, strings.NewReader(`{}`))
 	if err != nil || !bytes.Equal(read, packed.Bytes()) || resp.Header.Get("Content-Encoding") != "gzip" || got.header.Get("Accept-Encoding") != "gzip, x-new" {
 		t.Errorf("%v %d bytes, %v; the upstream was asked for %q", resp.Header, len(read), err, got.header.Get("Accept-Encoding"))
@@ -483,9 +513,11 @@ func TestGzipAnswerPassesEncodedAndIsCounted(t *testing.T) {
 	}
 }
 
-func TestUnreadableEncodingIsNoted(t *testing.T) {
+func TestUnreadableEncodingIsNoted(t *testing.T) { proxytest.Each(t, testUnreadableEncodingIsNoted) }
+
+func testUnreadableEncodingIsNoted(t *testing.T, f proxytest.Front) {
 	var got seen
-	g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Encoding": "x-secret"}, "??"), nil)
+	g := f.New(t, record(&got, 200, map[string]string{"Content-Encoding": "x-secret"}, "??"), nil)
 	_, read, err := g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{}`))
 	if err != nil || string(read) != "??" {
 		t.Errorf("%q %v", read, err)
@@ -495,7 +527,9 @@ func TestUnreadableEncodingIsNoted(t *testing.T) {
 	}
 }
 
-func TestModelIsFound(t *testing.T) {
+func TestModelIsFound(t *testing.T) { proxytest.Each(t, testModelIsFound) }
+
+func testModelIsFound(t *testing.T, f proxytest.Front) {
 	form := func() (string, string) {
 		var b bytes.Buffer
 		w := multipart.NewWriter(&b)
@@ -521,7 +555,7 @@ func TestModelIsFound(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got seen
-			g := proxytest.New(t, record(&got, 200, nil, "{}"), nil)
+			g := f.New(t, record(&got, 200, nil, "{}"), nil)
 			_, _, err := g.Do("POST", tt.path, http.Header{"Content-Type": {tt.contentType}}, strings.NewReader(tt.body))
 			if err != nil || string(got.body) != tt.body {
 				t.Errorf("the upstream got %q, %v", got.body, err)
@@ -533,7 +567,9 @@ func TestModelIsFound(t *testing.T) {
 	}
 }
 
-func TestBodies(t *testing.T) {
+func TestBodies(t *testing.T) { proxytest.Each(t, testBodies) }
+
+func testBodies(t *testing.T, f proxytest.Front) {
 	big := bytes.Repeat([]byte("0123456789abcdef"), 20_000) // 320 KB
 	tests := []struct {
 		name   string
@@ -548,7 +584,7 @@ func TestBodies(t *testing.T) {
 		for _, chunked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, chunked %v", tt.name, chunked), func(t *testing.T) {
 				var got seen
-				g := proxytest.New(t, record(&got, 200, nil, "{}"), func(c *config.Config) {
+				g := f.New(t, record(&got, 200, nil, "{}"), func(c *config.Config) {
 					c.Limits.MemoryBytes = 64 << 20
 					if tt.change != nil {
 						tt.change(c)
@@ -581,9 +617,75 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-func TestNoRoomAtAllIs503(t *testing.T) {
+func TestEarlyAnswerToALargeUpload(t *testing.T) { proxytest.Each(t, testEarlyAnswerToALargeUpload) }
+
+func testEarlyAnswerToALargeUpload(t *testing.T, f proxytest.Front) {
+	g := f.New(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"error":{"message":"no"}}`)
+	}, func(c *config.Config) { c.Limits.BodyBytes = 1000 })
+	upload, more := io.Pipe()
+	defer func() { _ = more.Close() }()
+	go func() {
+		for piece := bytes.Repeat([]byte("x"), 64<<10); ; {
+			if _, err := more.Write(piece); err != nil {
+				return // the answer has come
+			}
+		}
+	}()
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", g.URL+"/v1/default/default/openai/files", upload)
+	resp, err := (&http.Transport{}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if read, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 401 || !bytes.Contains(read, []byte("no")) {
+		t.Errorf("%d %q %v", resp.StatusCode, read, err)
+	}
+	_ = upload.Close()
+	if e := g.Row(); e.Status != 401 || e.Request.Size == 0 {
+		t.Errorf("entry = %+v", e)
+	}
+}
+
+func TestCosts(t *testing.T) { proxytest.Each(t, testCosts) }
+
+func testCosts(t *testing.T, f proxytest.Front) {
+	// gpt-4o: 2.50, 1.25 cached and 10 dollars a million: 7 × 2.5 + 4 × 1.25 + 3 × 10 = 52.5 millionths.
+	answer := strings.Replace(chatAnswer, "gpt-test-2026", "gpt-4o-2024-08-06", 1)
+	tests := []struct {
+		name   string
+		header http.Header
+		answer string
+		cost   sluice.NanoUSD
+		basis  sluice.CostBasis
+	}{
+		{"by the catalogue, of the model that answered", nil, answer, 52_500, sluice.CostCatalogue},
+		{"by the request's own price", http.Header{"Cf-Aig-Custom-Cost": {`{"per_token_in":1e-6,"per_token_out":2e-6}`}}, answer, 17_000, sluice.CostCustom},
+		{"a model without a price is not free", nil, chatAnswer, 0, sluice.CostUnknown},
+		{"an answer without usage is not free", nil, `{"model":"gpt-4o"}`, 0, sluice.CostUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got seen
+			g := f.New(t, record(&got, 200, map[string]string{"Content-Type": "application/json"}, tt.answer), nil)
+			_, _, _ = g.Do("POST", "openai/chat/completions", tt.header, strings.NewReader(`{"model":"x"}`))
+			e := g.Row()
+			if e.Cost != tt.cost || e.CostBasis != tt.basis || e.Priced != (tt.basis != sluice.CostUnknown) || len(e.Attempts) != 1 || e.Attempts[0].Cost != tt.cost {
+				t.Errorf("cost = %d, basis %s, priced %v; want %d, %s", e.Cost, e.CostBasis, e.Priced, tt.cost, tt.basis)
+			}
+			if (e.Prices != "") != (tt.basis == sluice.CostCatalogue) {
+				t.Errorf("prices = %q", e.Prices)
+			}
+		})
+	}
+}
+
+func TestNoRoomAtAllIs503(t *testing.T) { proxytest.Each(t, testNoRoomAtAllIs503) }
+
+func testNoRoomAtAllIs503(t *testing.T, f proxytest.Front) {
 	var got seen
-	g := proxytest.New(t, record(&got, 200, nil, "{}"), func(c *config.Config) {
+	g := f.New(t, record(&got, 200, nil, "{}"), func(c *config.Config) {
 		c.Limits.SpoolBytes, c.Limits.Wait = 0, time.Millisecond
 	})
 	if !g.Memory.Take(1 << 20) {
@@ -599,7 +701,9 @@ func TestNoRoomAtAllIs503(t *testing.T) {
 	}
 }
 
-func TestCollecting(t *testing.T) {
+func TestCollecting(t *testing.T) { proxytest.Each(t, testCollecting) }
+
+func testCollecting(t *testing.T, f proxytest.Front) {
 	tests := []struct {
 		name         string
 		header       http.Header
@@ -613,7 +717,7 @@ func TestCollecting(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got seen
-			g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Type": "application/json"}, chatAnswer), nil)
+			g := f.New(t, record(&got, 200, map[string]string{"Content-Type": "application/json"}, chatAnswer), nil)
 			resp, _, _ := g.Do("POST", "openai/chat/completions", tt.header, strings.NewReader(`{}`))
 			if (resp.Header.Get("cf-aig-log-id") != "") != tt.row || resp.Header.Get("cf-aig-request-id") == "" {
 				t.Errorf("header = %v", resp.Header)
@@ -634,14 +738,16 @@ func TestCollecting(t *testing.T) {
 	}
 }
 
-func TestStrictRecordsBeforeTheEnd(t *testing.T) {
+func TestStrictRecordsBeforeTheEnd(t *testing.T) { proxytest.Each(t, testStrictRecordsBeforeTheEnd) }
+
+func testStrictRecordsBeforeTheEnd(t *testing.T, f proxytest.Front) {
 	for _, tt := range []struct{ name, contentType, body string }{
 		{"unary", "application/json", chatAnswer},
 		{"stream", "text/event-stream", chatStream},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got seen
-			g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Type": tt.contentType}, tt.body), func(c *config.Config) { c.Log.Durability = "strict" })
+			g := f.New(t, record(&got, 200, map[string]string{"Content-Type": tt.contentType}, tt.body), func(c *config.Config) { c.Log.Durability = "strict" })
 			_, read, err := g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"stream":true}`))
 			if err != nil || string(read) != tt.body {
 				t.Fatalf("%q %v", read, err)
@@ -657,8 +763,10 @@ func TestStrictRecordsBeforeTheEnd(t *testing.T) {
 	}
 }
 
-func TestEchoAnswersOffline(t *testing.T) {
-	g := proxytest.Start(t, "http://127.0.0.1:1", nil)
+func TestEchoAnswersOffline(t *testing.T) { proxytest.Each(t, testEchoAnswersOffline) }
+
+func testEchoAnswersOffline(t *testing.T, f proxytest.Front) {
+	g := f.Start(t, "http://127.0.0.1:1", nil)
 	resp, read, err := g.Do("POST", "echo/chat/completions", nil, strings.NewReader(`{"model":"echo-1","messages":[{"role":"user","content":"hello"}]}`))
 	if err != nil || resp.StatusCode != 200 || !bytes.Contains(read, []byte("hello")) {
 		t.Errorf("%d %q %v", resp.StatusCode, read, err)
@@ -668,19 +776,21 @@ func TestEchoAnswersOffline(t *testing.T) {
 	}
 }
 
-func TestCORS(t *testing.T) {
+func TestCORS(t *testing.T) { proxytest.Each(t, testCORS) }
+
+func testCORS(t *testing.T, f proxytest.Front) {
 	var got seen
 	upstream := record(&got, 204, map[string]string{"X-From": "upstream"}, "")
 	ask := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"}}
 	t.Run("without a setting the question goes to the provider", func(t *testing.T) {
-		g := proxytest.New(t, upstream, nil)
+		g := f.New(t, upstream, nil)
 		resp, _, _ := g.Do("OPTIONS", "openai/chat/completions", ask, nil)
 		if resp.Header.Get("X-From") != "upstream" || got.method != "OPTIONS" || resp.Header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%v", resp.Header)
 		}
 	})
 	t.Run("an origin that is allowed", func(t *testing.T) {
-		g := proxytest.New(t, upstream, func(c *config.Config) { c.CORS.Origins = []string{"https://app.example"} })
+		g := f.New(t, upstream, func(c *config.Config) { c.CORS.Origins = []string{"https://app.example"} })
 		resp, _, _ := g.Do("OPTIONS", "openai/chat/completions", ask, nil)
 		h := resp.Header
 		if resp.StatusCode != 204 || h.Get("X-From") != "" || h.Get("Access-Control-Allow-Origin") != "https://app.example" || h.Get("Access-Control-Allow-Headers") != "authorization" {
@@ -692,7 +802,7 @@ func TestCORS(t *testing.T) {
 		}
 	})
 	t.Run("an origin that is not", func(t *testing.T) {
-		g := proxytest.New(t, upstream, func(c *config.Config) { c.CORS.Origins = []string{"https://other.example"} })
+		g := f.New(t, upstream, func(c *config.Config) { c.CORS.Origins = []string{"https://other.example"} })
 		resp, _, _ := g.Do("OPTIONS", "openai/chat/completions", ask, nil)
 		if resp.Header.Get("Access-Control-Allow-Origin") != "" || resp.Header.Get("X-From") != "" {
 			t.Errorf("%v", resp.Header)
@@ -700,9 +810,11 @@ func TestCORS(t *testing.T) {
 	})
 }
 
-func TestCustomHost(t *testing.T) {
+func TestCustomHost(t *testing.T) { proxytest.Each(t, testCustomHost) }
+
+func testCustomHost(t *testing.T, f proxytest.Front) {
 	var got seen
-	g := proxytest.New(t, record(&got, 200, nil, "{}"), func(c *config.Config) {
+	g := f.New(t, record(&got, 200, nil, "{}"), func(c *config.Config) {
 		c.Hosts = map[string]config.Host{"AI.example.com": {Account: "default", Gateway: "default"}}
 	})
 	req, _ := http.NewRequestWithContext(t.Context(), "POST", g.URL+"/openai/v1/chat/completions", strings.NewReader(`{}`))
@@ -717,9 +829,11 @@ func TestCustomHost(t *testing.T) {
 	}
 }
 
-func TestTrailersPassBothWays(t *testing.T) {
+func TestTrailersPassBothWays(t *testing.T) { proxytest.Each(t, testTrailersPassBothWays) }
+
+func testTrailersPassBothWays(t *testing.T, f proxytest.Front) {
 	var trailer http.Header
-	g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+	g := f.New(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		trailer = r.Trailer
 		_, _ = io.WriteString(w, "body")
@@ -739,7 +853,9 @@ func TestTrailersPassBothWays(t *testing.T) {
 	}
 }
 
-func TestHeadAndEmptyAnswers(t *testing.T) {
+func TestHeadAndEmptyAnswers(t *testing.T) { proxytest.Each(t, testHeadAndEmptyAnswers) }
+
+func testHeadAndEmptyAnswers(t *testing.T, f proxytest.Front) {
 	for _, status := range []int{200, 204, 304, 307} {
 		for _, method := range []string{"HEAD", "GET"} {
 			var got seen
@@ -747,7 +863,7 @@ func TestHeadAndEmptyAnswers(t *testing.T) {
 			if method == "HEAD" && status == 200 {
 				header["Content-Length"] = "1234"
 			}
-			g := proxytest.New(t, record(&got, status, header, ""), nil)
+			g := f.New(t, record(&got, status, header, ""), nil)
 			resp, read, err := g.Do(method, "openai/models", nil, nil)
 			if err != nil || resp.StatusCode != status || len(read) > 0 || resp.Header.Get("Location") != header["Location"] {
 				t.Errorf("%s %d: %d %q %v", method, status, resp.StatusCode, read, err)

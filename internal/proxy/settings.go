@@ -6,6 +6,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/upstream"
 )
@@ -16,18 +17,17 @@ type Settings struct {
 	accounts  map[string]account // by id and by alias
 	hosts     map[string]place   // by lower-case name, without a port
 	providers *provider.Table
+	prices    *price.Catalogue
 	base      string // path prefix before all others, "" or "/x"
 	origins   []string
 	anyOrigin bool
 
-	bodyLimit   int64 // largest request body that is read whole
-	logLimit    int64 // most bytes stored of one body
-	wait        time.Duration
-	bodyPause   time.Duration
-	timeouts    upstream.Timeouts
-	strict      bool // the record is appended before the last byte goes to the client
-	configured  string
-	gatewayHint string
+	bodyLimit int64 // largest request body that is read whole
+	logLimit  int64 // most bytes stored of one body
+	wait      time.Duration
+	bodyPause time.Duration
+	timeouts  upstream.Timeouts
+	strict    bool // the record is appended before the last byte goes to the client
 }
 
 // account is a tenant as a path names it.
@@ -46,12 +46,14 @@ type gateway struct {
 // place is what a custom host name means.
 type place struct{ account, gateway string }
 
-// NewSettings makes the snapshot of c. table holds the providers of the same configuration.
-func NewSettings(c *config.Config, table *provider.Table) *Settings {
+// NewSettings makes the snapshot of c. table holds the providers of the same configuration, prices the
+// catalogue with its overrides.
+func NewSettings(c *config.Config, table *provider.Table, prices *price.Catalogue) *Settings {
 	s := &Settings{
 		accounts:  make(map[string]account, len(c.Accounts)),
 		hosts:     make(map[string]place, len(c.Hosts)),
 		providers: table,
+		prices:    prices,
 		base:      strings.TrimSuffix(c.BasePath, "/"),
 		origins:   c.CORS.Origins,
 		bodyLimit: int64(c.Limits.BodyBytes),

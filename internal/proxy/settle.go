@@ -2,6 +2,7 @@ package proxy
 
 import (
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/wire"
 	"github.com/sluicehq/sluice/internal/wire/openai"
@@ -9,6 +10,9 @@ import (
 
 // settle ends the exchange, whatever happened to it: usage, log entry. It runs exactly once.
 func (p *Proxy) settle(x *exchange) {
+	if x.body.passing != nil {
+		x.body.passing.stop()
+	}
 	if x.gateway == nil {
 		return // no gateway of ours was named: there is no log to write to
 	}
@@ -32,6 +36,7 @@ func (x *exchange) complete() {
 	if e.Status >= 400 && e.ErrorKind == "" {
 		e.ErrorKind = "upstream_status"
 	}
+	x.settings.prices.Settle(e, price.Reported{Cost: x.reported}, x.control.cost)
 	x.sizes()
 	e.Timeline.End = x.since()
 	e.Success = e.Ending == sluice.EndingComplete && e.Status >= 200 && e.Status < 300
@@ -49,6 +54,7 @@ func (x *exchange) read(r wire.Reading) {
 			e.ErrorText = cut(r.Error)
 		}
 	}
+	e.Tier, e.Geo, x.reported = printableText(r.Tier, 32), printableText(r.Geo, 32), r.Cost
 	if e.Usage.Known() && e.Ending != sluice.EndingComplete && r.Seen&wire.SeenEnd == 0 {
 		e.Usage.Basis = sluice.BasisPartial
 	}

@@ -22,6 +22,6 @@ func (l *Log) Correct(r *Record) Ticket {
 	}
 	l.ring.mu.Lock()
 	defer l.ring.mu.Unlock()
-	ticket, _ := l.ring.put(&record{kind: KindEntry, entry: e, parts: &parts, countOnly: r.CountOnly, whole: true, bound: bound})
+	ticket, _ := l.ring.put(&record{kind: kindCorrection, entry: e, parts: &parts, countOnly: r.CountOnly, whole: true, bound: bound})
 	return ticket
 }

@@ -30,6 +30,15 @@ func TestCorrectChangesAnEntryAndKeepsItsBodies(t *testing.T) {
 		}
 		break
 	}
+	var told []bool
+	for record, err := range l.Follow(reading(t), Pos{}) {
+		if told = append(told, record.Corrects); err != nil || record.Kind != KindEntry || len(told) == 2 {
+			break
+		}
+	}
+	if len(told) != 2 || told[0] || !told[1] {
+		t.Errorf("corrections among the records: %v; want the second", told)
+	}
 	for range 2 {
 		row, err := l.Get(reading(t), "a", id)
 		if err != nil {

@@ -17,12 +17,28 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/store/logindex"
 	"github.com/sluicehq/sluice/internal/upstream"
 )
+
+// Front is a server that clients connect to.
+type Front int
+
+// The fronts: our own server, which is what New and Start take, and net/http's.
+const (
+	Own Front = iota
+	Std
+)
+
+// Each runs test over each front, as a subtest of its name.
+func Each(t *testing.T, test func(t *testing.T, f Front)) {
+	t.Run("own", func(t *testing.T) { test(t, Own) })
+	t.Run("std", func(t *testing.T) { test(t, Std) })
+}
 
 // Gateway is a running data plane in front of a scripted upstream.
 type Gateway struct {
@@ -34,23 +50,41 @@ type Gateway struct {
 
 	t      testing.TB
 	cancel context.CancelCauseFunc
-	server *http.Server
+	server server
 	stop   sync.Once
+}
+
+// server is what the fronts have in common.
+type server interface {
+	Serve(l net.Listener) error
+	Shutdown(ctx context.Context) error
 }
 
 // New starts a gateway whose providers openai and anthropic live at handler. change alters the
 // configuration before the start; nil: none.
 func New(t testing.TB, handler http.HandlerFunc, change func(c *config.Config)) *Gateway {
 	t.Helper()
-	up := httptest.NewServer(handler)
-	t.Cleanup(up.Close)
-	g := Start(t, up.URL, change)
-	g.Upstream = up
-	return g
+	return Own.New(t, handler, change)
 }
 
 // Start starts a gateway whose providers openai and anthropic live at base.
 func Start(t testing.TB, base string, change func(c *config.Config)) *Gateway {
+	t.Helper()
+	return Own.Start(t, base, change)
+}
+
+// New is New over the front.
+func (f Front) New(t testing.TB, handler http.HandlerFunc, change func(c *config.Config)) *Gateway {
+	t.Helper()
+	up := httptest.NewServer(handler)
+	t.Cleanup(up.Close)
+	g := f.Start(t, up.URL, change)
+	g.Upstream = up
+	return g
+}
+
+// Start is Start over the front.
+func (f Front) Start(t testing.TB, base string, change func(c *config.Config)) *Gateway {
 	t.Helper()
 	loaded, err := config.Load(config.Source{Flags: map[string]string{
 		"data_dir": t.TempDir(), "providers.openai.base_url": base + "/v1", "providers.anthropic.base_url": base,
@@ -82,10 +116,10 @@ func Start(t testing.TB, base string, change func(c *config.Config)) *Gateway {
 	}
 	client := upstream.New(upstream.Options{Transport: c.Upstream.Transport, IdlePerHost: c.Upstream.IdlePerHost, Logger: logger})
 	g.Proxy = proxy.New(proxy.Options{
-		Settings: proxy.NewSettings(c, table), Upstream: client, Log: g.Log, Logger: logger,
+		Settings: proxy.NewSettings(c, table, price.Embedded()), Upstream: client, Log: g.Log, Logger: logger,
 		Memory: g.Memory, SpoolDir: t.TempDir(), Spool: int64(c.Limits.SpoolBytes),
 	})
-	g.serve()
+	g.serve(f, c, logger)
 	t.Cleanup(func() {
 		g.Close()
 		client.Close()
@@ -100,14 +134,20 @@ func Start(t testing.TB, base string, change func(c *config.Config)) *Gateway {
 }
 
 // serve listens on a free port of loopback.
-func (g *Gateway) serve() {
+func (g *Gateway) serve(f Front, c *config.Config, logger *slog.Logger) {
 	l, err := (&net.ListenConfig{}).Listen(g.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	base, cancel := context.WithCancelCause(context.Background())
 	g.cancel = cancel
-	g.server = &http.Server{Handler: front.NewStd(g.Proxy), BaseContext: func(net.Listener) context.Context { return base }, ReadHeaderTimeout: time.Minute}
+	g.server = front.New(base, front.Options{
+		Handler: g.Proxy, HeaderBytes: int(c.Limits.HeaderBytes), HeaderTime: c.Timeouts.Header, IdleTime: c.Timeouts.Keepalive,
+		WriteTime: c.Timeouts.ClientWrite, Logger: logger,
+	})
+	if f == Std {
+		g.server = &http.Server{Handler: front.NewStd(g.Proxy), BaseContext: func(net.Listener) context.Context { return base }, ReadHeaderTimeout: time.Minute}
+	}
 	g.URL = "http://" + l.Addr().String()
 	go func() { _ = g.server.Serve(l) }() // ends with Close
 }

@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/price"
+	"github.com/sluicehq/sluice/internal/proxy"
+)
+
+// overrides reads the operator's own prices. The error holds all that is wrong, each with its key.
+func overrides(models map[string]config.ModelPrice) ([]price.Override, error) {
+	var list []price.Override
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(models)) {
+		p := models[name]
+		provider, model, _ := strings.Cut(name, "/")
+		o, err := price.NewOverride(provider, model, p.As, p.Times, p.USD())
+		if err != nil {
+			errs = append(errs, fmt.Errorf("prices.models.%s: %w", name, err))
+			continue
+		}
+		list = append(list, o)
+	}
+	return list, errors.Join(errs...)
+}
+
+// fetchPatience bounds one fetch of a price catalogue.
+const fetchPatience = time.Minute
+
+// fetchPrices gets a price catalogue by HTTP.
+func fetchPrices(ctx context.Context, url, etag string) (price.Fetched, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return price.Fetched{}, err
+	}
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return price.Fetched{}, err
+	}
+	switch {
+	case resp.StatusCode == http.StatusNotModified:
+		_ = resp.Body.Close() // there is none
+		return price.Fetched{Unchanged: true}, nil
+	case resp.StatusCode != http.StatusOK:
+		_ = resp.Body.Close() // of no use
+		return price.Fetched{}, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	return price.Fetched{Body: resp.Body, ETag: resp.Header.Get("ETag")}, nil
+}
+
+// refreshPrices reads the catalogue again, now and then, until ctx ends. One that is refused leaves
+// the one in use, and says so.
+func (a *App) refreshPrices(ctx context.Context) {
+	for {
+		c := &a.loaded.Load().Config.Prices
+		if c.Source != "" {
+			a.refreshOnce(ctx, c.Source)
+		}
+		timer := time.NewTimer(c.Refresh)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-a.priceNow:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+func (a *App) refreshOnce(ctx context.Context, source string) {
+	ctx, cancel := context.WithTimeout(ctx, fetchPatience)
+	defer cancel()
+	before := a.prices.State().Version
+	state, err := a.prices.Refresh(ctx, source, time.Now())
+	switch {
+	case ctx.Err() != nil && err != nil:
+	case err != nil:
+		a.logger.Error("the price catalogue was not taken: the one before stays in use", "version", state.Version, "error", err)
+	case state.Version != before:
+		a.logger.Info("price catalogue taken", "version", state.Version)
+		loaded := a.loaded.Load()
+		a.proxy.SetSettings(proxy.NewSettings(&loaded.Config, a.table.Load(), a.prices.Load()))
+	}
+}

@@ -1,0 +1,163 @@
+package estimate
+
+import (
+	"context"
+	"io"
+	"iter"
+	"log/slog"
+	"slices"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/price"
+	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/inflate"
+)
+
+// Log is what a Worker needs of the log; *reqlog.Log is one.
+type Log interface {
+	Follow(ctx context.Context, from reqlog.Pos) iter.Seq2[reqlog.Record, error]
+	Body(ctx context.Context, row reqlog.Row, side reqlog.Side) (io.ReadCloser, error)
+	Correct(r *reqlog.Record) reqlog.Ticket
+}
+
+// Worker corrects the log entries of exchanges whose provider reported no usage, or whose answer broke
+// off before it did. It reads what the log stored, behind the requests: none waits for it. Without
+// stored bodies nothing can be counted, and usage stays unknown.
+type Worker struct {
+	Log    Log
+	Prices func() *price.Catalogue
+	Logger *slog.Logger
+
+	counter Counter
+}
+
+// Run estimates what ended after from, until ctx ends.
+func (w *Worker) Run(ctx context.Context, from reqlog.Pos) {
+	for record, err := range w.Log.Follow(ctx, from) {
+		if err != nil {
+			w.Logger.WarnContext(ctx, "exchanges were passed over by the estimate of tokens", "error", err)
+			continue
+		}
+		if wanted(&record) {
+			w.estimate(ctx, &record)
+		}
+	}
+}
+
+// wanted reports whether a record's usage is to be estimated: a paid call by the endpoint's kind, that
+// was answered, and of which a class is unknown that its bodies can tell.
+func wanted(r *reqlog.Record) bool {
+	e := &r.Entry
+	if r.Kind != reqlog.KindEntry || r.CountOnly || e.Method != "POST" || e.Cache == sluice.CacheHit ||
+		KindOf(e.Endpoint) == KindNone || e.Status < 200 || e.Status >= 300 || e.Request.Stored == 0 {
+		return false
+	}
+	switch e.Usage.Basis {
+	case sluice.BasisNone:
+		return true
+	case sluice.BasisPartial: // what was seen of a stream that broke off counts the input, and little of the output
+		return e.Finish == "" && !slices.Contains(e.Notes, noteEstimated)
+	}
+	return false
+}
+
+// noteEstimated stands in an entry of which a part was counted by us.
+const noteEstimated = "output estimated"
+
+// maxBody bounds what is read of a body, in bytes, decoded.
+const maxBody = 16 << 20
+
+// estimate counts a record's tokens and corrects its entry.
+func (w *Worker) estimate(ctx context.Context, r *reqlog.Record) {
+	e := &r.Entry
+	row := reqlog.Row{Entry: *e, Parts: r.Parts}
+	request := w.body(ctx, row, reqlog.RequestSide, e.Request)
+	response := w.body(ctx, row, reqlog.ResponseSide, e.Response)
+	counted := w.counter.Usage(KindOf(e.Endpoint), modelOf(e), request, response)
+	if !counted.Known() {
+		return
+	}
+	if e.Usage.Basis == sluice.BasisNone {
+		e.Usage = counted
+		if e.Ending != sluice.EndingComplete {
+			e.Usage.Basis = sluice.BasisPartial
+		}
+	} else {
+		n, _ := counted.Get(sluice.Output)
+		if seen, known := e.Usage.Get(sluice.Output); known && seen >= n {
+			return
+		}
+		e.Usage.Set(sluice.Output, n)
+		e.Notes = append(e.Notes, noteEstimated)
+	}
+	if n := len(e.Attempts); n > 0 {
+		e.Attempts[n-1].Usage = e.Usage
+	}
+	w.Prices().Settle(e, price.Reported{}, customCost(e))
+	if w.Log.Correct(r) == 0 {
+		w.Logger.WarnContext(ctx, "no room in the log for an estimate", "id", e.ID.String())
+	}
+}
+
+// customCost is the price that the request named.
+func customCost(e *sluice.LogEntry) *price.CustomCost {
+	text := e.ReqHeader.Get("cf-aig-custom-cost")
+	if text == "" {
+		return nil
+	}
+	cost, err := price.Custom(text)
+	if err != nil {
+		return nil // noted when the request came
+	}
+	return &cost
+}
+
+func modelOf(e *sluice.LogEntry) string {
+	if e.Served != "" {
+		return e.Served
+	}
+	return e.Model
+}
+
+// body reads a stored body, decoded; nil when there is none, or it cannot be read.
+func (w *Worker) body(ctx context.Context, row reqlog.Row, side reqlog.Side, info sluice.Body) []byte {
+	if info.Stored == 0 {
+		return nil
+	}
+	r, err := w.Log.Body(ctx, row, side)
+	if err != nil {
+		return nil // gone, or the disk fails: usage stays unknown
+	}
+	defer func() { _ = r.Close() }() // only read
+	kept := &keeper{}
+	decoder, ok := inflate.Meter(info.Encoding, kept)
+	if !ok {
+		return nil
+	}
+	_, err = io.Copy(writer{decoder}, io.LimitReader(r, maxBody))
+	decoder.Close()
+	if err != nil {
+		return nil
+	}
+	return kept.bytes
+}
+
+// writer makes an io.Writer of a Meter.
+type writer struct{ wire.Meter }
+
+func (w writer) Write(p []byte) (int, error) {
+	w.Meter.Write(p)
+	return len(p), nil
+}
+
+// keeper is a Meter that keeps the bytes.
+type keeper struct{ bytes []byte }
+
+func (k *keeper) Write(p []byte) {
+	k.bytes = append(k.bytes, p[:min(len(p), maxBody-len(k.bytes))]...)
+}
+
+func (*keeper) Close() wire.Reading { return wire.Reading{} }
+
+func (*keeper) Seen() wire.Sighting { return 0 }

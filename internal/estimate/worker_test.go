@@ -1,0 +1,75 @@
+package estimate_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/estimate"
+	"github.com/sluicehq/sluice/internal/price"
+	"github.com/sluicehq/sluice/internal/proxy/proxytest"
+)
+
+const noUsage = "data: {\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"delta\":{\"content\":\"hello world\"}}]}\n\n" +
+	"data: {\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+
+func TestWorkerEstimatesWhatNobodyCounted(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer string
+		cut    bool
+		in     int64
+		out    int64
+		basis  sluice.Basis
+	}{
+		{"a stream without usage", noUsage, false, 8, 2, sluice.BasisEstimated},
+		{"a stream that broke off", noUsage[:100], true, 8, 2, sluice.BasisPartial},
+		{"an answer with usage is left alone", `{"model":"gpt-4o","usage":{"prompt_tokens":70,"completion_tokens":7}}`, false, 70, 7, sluice.BasisProvider},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = io.WriteString(w, tt.answer)
+				if tt.cut {
+					_ = http.NewResponseController(w).Flush()
+					panic(http.ErrAbortHandler)
+				}
+			}, nil)
+			ctx, stop := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			prices := price.Embedded()
+			w := &estimate.Worker{Log: g.Log, Prices: func() *price.Catalogue { return prices }, Logger: slog.New(slog.DiscardHandler)}
+			from := g.Log.Head()
+			go func() {
+				defer close(done)
+				w.Run(ctx, from)
+			}()
+			_, _, _ = g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hello world"}]}`))
+			var e sluice.LogEntry
+			for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+				if e = g.Row(); e.Usage.Known() {
+					break
+				}
+			}
+			stop()
+			<-done
+			in, _ := e.Usage.Get(sluice.Input)
+			out, _ := e.Usage.Get(sluice.Output)
+			if in != tt.in || out != tt.out || e.Usage.Basis != tt.basis {
+				t.Errorf("in %d, out %d, basis %s; want %d, %d, %s", in, out, e.Usage.Basis, tt.in, tt.out, tt.basis)
+			}
+			if want := sluice.NanoUSD(tt.in*2_500 + tt.out*10_000); !e.Priced || e.Cost != want {
+				t.Errorf("cost = %d, %v; want %d", e.Cost, e.Priced, want)
+			}
+			if rows := g.Rows(); len(rows) != 1 {
+				t.Errorf("%d rows; a correction makes no other", len(rows))
+			}
+		})
+	}
+}
