@@ -1,0 +1,125 @@
+package front
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// handOver is the listener through which net/http's server gets the connections that are not ours.
+type handOver struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+	addr  net.Addr
+}
+
+// Accept implements net.Listener.
+func (h *handOver) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (h *handOver) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (h *handOver) Addr() net.Addr { return h.addr }
+
+// handed is a connection whose first bytes have been read already.
+type handed struct {
+	netConn
+	net.Conn // what lies below TLS, for addresses and deadlines
+	rest     []byte
+	state    *tls.ConnectionState // nil: no TLS
+}
+
+// Read gives back what has been read, and then what comes.
+func (h *handed) Read(p []byte) (int, error) {
+	if len(h.rest) == 0 {
+		return h.netConn.Read(p)
+	}
+	n := copy(p, h.rest)
+	if h.rest = h.rest[n:]; len(h.rest) == 0 {
+		h.rest = nil
+	}
+	return n, nil
+}
+
+// Write implements net.Conn.
+func (h *handed) Write(p []byte) (int, error) { return h.netConn.Write(p) }
+
+// Close implements net.Conn.
+func (h *handed) Close() error { return h.netConn.Close() }
+
+// handOver gives the connection to net/http, with what has been read of it.
+func (c *conn) handOver() {
+	rest := append([]byte(nil), c.rest...)
+	c.giveBack()
+	_ = c.raw.SetReadDeadline(time.Time{}) // fails on a closed socket only
+	c.state.Store(connClosed)
+	var nc net.Conn
+	if secure, ok := c.nc.(*tls.Conn); !ok {
+		nc = &handed{netConn: c.raw, Conn: c.raw, rest: rest}
+	} else if state := secure.ConnectionState(); len(rest) > 0 {
+		nc = &handed{netConn: secure, Conn: c.raw, rest: rest, state: &state}
+	} else {
+		nc = secure // net/http looks for the type itself
+	}
+	c.s.give(nc)
+	c.cancel(nil) // nobody uses its context any more
+	c.s.remove(c)
+}
+
+// give hands a connection to net/http, or closes it where that has ended.
+func (s *Server) give(nc net.Conn) {
+	if s.hand != nil {
+		select {
+		case s.hand.conns <- nc:
+			return
+		case <-s.hand.done:
+		}
+	}
+	_ = nc.Close()
+}
+
+// stateKey finds the TLS state of a handed connection in its requests' contexts, which net/http makes
+// for it: there is no other way for it to come there.
+type stateKey struct{}
+
+// newStd makes net/http's server.
+func (s *Server) newStd() *http.Server {
+	o := &s.options
+	rest := o.Rest
+	return &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if state, ok := r.Context().Value(stateKey{}).(*tls.ConnectionState); ok && r.TLS == nil {
+				r.TLS = state
+			}
+			rest.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: o.HeaderTime,
+		IdleTimeout:       o.IdleTime,
+		MaxHeaderBytes:    o.HeaderBytes,
+		TLSConfig:         o.TLS,
+		BaseContext:       func(net.Listener) context.Context { return s.base },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if h, ok := c.(*handed); ok && h.state != nil {
+				return context.WithValue(ctx, stateKey{}, h.state)
+			}
+			return ctx
+		},
+		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug), // what clients do wrong is no fault of ours
+	}
+}

@@ -1,0 +1,59 @@
+//go:build unix
+
+package front
+
+import (
+	"io"
+	"syscall"
+)
+
+// readable reads from a socket that waits without a buffer: one is borrowed when there is something to
+// read. Thousands of idle connections hold none.
+type readable struct {
+	socket syscall.RawConn
+	read   func(fd uintptr) bool
+	n      int
+	err    error
+}
+
+func (c *conn) makeReadable(socket syscall.RawConn) {
+	c.readable.socket = socket
+	c.readable.read = c.readFD // made once: a method value costs an allocation
+}
+
+func (r *readable) ok() bool { return r.socket != nil }
+
+// readWhenReady reads into a borrowed buffer.
+func (c *conn) readWhenReady() error {
+	r := &c.readable
+	if err := r.socket.Read(r.read); err != nil {
+		return err
+	}
+	if r.err == nil && r.n == 0 {
+		r.err = io.EOF
+	}
+	if r.err != nil {
+		return r.err
+	}
+	c.rest = (*c.buf)[:r.n]
+	return nil
+}
+
+// readFD tries to read, and reports false when it must wait.
+func (c *conn) readFD(fd uintptr) bool {
+	c.borrow()
+	for {
+		c.readable.n, c.readable.err = syscall.Read(int(fd), *c.buf)
+		if c.readable.err != syscall.EINTR {
+			break
+		}
+	}
+	switch c.readable.err {
+	case nil:
+		return true
+	case syscall.EAGAIN:
+		c.giveBack()
+		return false
+	}
+	return true
+}
