@@ -45,7 +45,11 @@ func (x *exchange) watch() {
 	if x.endpoint == nil || x.endpoint.Meter == nil {
 		return
 	}
-	meter, ok := inflate.Meter(e.Response.Encoding, x.endpoint.Meter(e.Streamed))
+	inner := x.endpoint.Meter(e.Streamed)
+	if r, ok := inner.(wire.HeadReader); ok {
+		r.Head(a.header)
+	}
+	meter, ok := inflate.Meter(e.Response.Encoding, inner)
 	if !ok {
 		x.note("content encoding " + printable(e.Response.Encoding, 32) + " cannot be read")
 	}
