@@ -56,7 +56,7 @@ const (
 	SearchUnits              // units of ranking and search that the provider bills, not tokens
 	Images                   // images made, not tokens
 	Milliseconds             // of hardware time or of audio, as the provider bills it
-	Characters               // of text made into speech
+	Characters               // of text, where it is billed so: made into speech, or at Vertex AI embedded
 	Pages                    // of documents read
 	ClassCount               // how many classes there are
 )
