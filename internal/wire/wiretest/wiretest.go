@@ -39,7 +39,7 @@ func (w *writer) write(p []byte) {
 	}
 }
 
-// Cuts reads body with meters made by open: whole, byte by byte, and cut in two at every byte, or at a
+// Cuts reads body with meters made by open: whole, byte by byte, and cut in two at every byte, or at four
 // thousand of them when it is long. All must read the same, which is returned. What was seen never
 // becomes unseen.
 func Cuts(t *testing.T, open func() wire.Meter, body []byte) wire.Reading {
@@ -48,7 +48,7 @@ func Cuts(t *testing.T, open func() wire.Meter, body []byte) wire.Reading {
 	if got := Read(open(), body, 1); got != want {
 		t.Errorf("byte by byte: %+v, whole: %+v", got, want)
 	}
-	cuts, cut := min(len(body), 1000), func(i int) int { return i }
+	cuts, cut := min(len(body), 4096), func(i int) int { return i }
 	if len(body) > cuts {
 		r := rand.New(rand.NewPCG(uint64(len(body)), 0))
 		cut = func(int) int { return r.IntN(len(body)) }
