@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -77,7 +78,7 @@ type App struct {
 	upstream *upstream.Client
 	memory   *proxy.Memory
 	proxy    *proxy.Proxy
-	data     http.Handler // the data plane
+	data     http.Handler // the data plane, for what net/http has read
 	admin    http.Handler
 	servers  []*listener
 	ready    atomic.Bool
@@ -217,7 +218,7 @@ func (a *App) openFronts(ctx, base context.Context, c *config.Config) error {
 	type server struct {
 		purpose string
 		addr    string
-		handler http.Handler
+		router  *router
 	}
 	servers := []server{{"all", c.Listen, &router{app: a, data: true, control: true}}}
 	if c.AdminListen != "" {
@@ -227,11 +228,11 @@ func (a *App) openFronts(ctx, base context.Context, c *config.Config) error {
 		}
 	}
 	for _, s := range servers {
-		l, err := listen(ctx, s.addr, clientConns(c.Limits.Conns), c.Timeouts.ClientWrite)
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr)
 		if err != nil {
 			return err
 		}
-		f, err := newListener(base, l, c, s.handler, a.logger)
+		f, err := a.newListener(base, l, s.router)
 		if err != nil {
 			_ = l.Close()
 			return fmt.Errorf("tls: %w", err)
@@ -247,7 +248,7 @@ func (a *App) serve(ctx, base context.Context, abandon context.CancelCauseFunc) 
 	failed := make(chan error, len(a.servers))
 	for _, f := range a.servers {
 		a.running.Go(func() {
-			if err := f.serve(); err != nil {
+			if err := f.server.Serve(f.listener); err != nil {
 				failed <- err
 			}
 		})

@@ -14,6 +14,16 @@ type router struct {
 	control bool // management API and operations
 }
 
+// isData reports whether a request is the data plane's for certain. Others are read by net/http, and
+// may turn out to be.
+func (rt *router) isData(target, host string) bool {
+	if !rt.data {
+		return false
+	}
+	path, ok := strings.CutPrefix(target, strings.TrimSuffix(rt.app.loaded.Load().Config.BasePath, "/"))
+	return ok && strings.HasPrefix(path, "/v1/") || rt.app.proxy.IsCustomHost(host)
+}
+
 // ServeHTTP implements http.Handler.
 func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := rt.app

@@ -323,7 +323,8 @@ func (c *conn) refuse(r *refusal) {
 }
 
 // linger ends our side and reads for a moment what still comes: a socket that is closed with bytes
-// unread is reset, and a reset destroys the answer on its way.
+// unread is reset, and a reset destroys the answer on its way. A client that goes on sending finds its
+// bytes taken no more, for as long as it needs to read the answer.
 func (c *conn) linger() {
 	if c.nc.CloseWrite() != nil {
 		return
@@ -340,6 +341,12 @@ func (c *conn) linger() {
 			return
 		}
 		dropped += n
+	}
+	wait := time.NewTimer(time.Until(until))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-c.s.done:
 	}
 }
 
