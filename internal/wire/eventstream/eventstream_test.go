@@ -64,7 +64,10 @@ func TestExamples(t *testing.T) {
 		if err := json.Unmarshal(decoded, &want); err != nil {
 			t.Fatal(err)
 		}
-		for n := 1; n <= len(b); n++ {
+		for n := range 33 {
+			if n == 0 {
+				n = len(b)
+			}
 			got, broken := read(b, n)
 			if len(got) != len(want) || broken {
 				t.Fatalf("%s in pieces of %d: %d messages, broken %t; want %d", file, n, len(got), broken, len(want))
