@@ -100,7 +100,7 @@ func (x *exchange) bodyAllowed() bool {
 
 func isEventStream(contentType string) bool {
 	return hasPrefixFold(contentType, "text/event-stream") || hasPrefixFold(contentType, "application/vnd.amazon.eventstream") ||
-		hasPrefixFold(contentType, "application/x-ndjson")
+		hasPrefixFold(contentType, "application/x-ndjson") || hasPrefixFold(contentType, "application/stream+json")
 }
 
 // maxErrorBody is how much of an error answer that no meter reads is searched for its text.
