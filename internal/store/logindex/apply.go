@@ -1,11 +1,12 @@
 package logindex
 
 import (
+	"cmp"
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -115,7 +116,7 @@ func (x *Index) applyDay(ctx context.Context, day int64, records []*reqlog.Recor
 	if err := p.durable(ctx, !leads); err != nil {
 		return err
 	}
-	b := &batch{p: p, enc: encoder{columns: columnTexts()}, gather: newGather(p, x.metadata), state: p.state, log: x.log}
+	b := newBatch(p, x.metadata, x.log)
 	if p.state.applied.Less(next) {
 		b.state.applied = next
 	}
@@ -132,7 +133,7 @@ func (x *Index) applyDay(ctx context.Context, day int64, records []*reqlog.Recor
 	}
 	p.state = b.state
 	p.lastText.Store(p.texts.last)
-	p.keep(b.gather)
+	b.gather.keep()
 	x.note(p, time.Now())
 	if len(p.pending) < maxPending {
 		return nil
@@ -156,6 +157,7 @@ func allBefore(records []*reqlog.Record, pos reqlog.Pos) bool {
 // reload reads anew what a failed transaction may have changed in memory.
 func (p *part) reload(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
+	p.bases.forget()
 	if err := p.texts.forget(ctx); err != nil {
 		return err
 	}
@@ -169,15 +171,24 @@ type batch struct {
 	gather *gather
 	state  state
 	log    *slog.Logger
-
-	rows    []row
-	entries []*reqlog.Record // of rows, for what the columns need
-	args    []any
-	args2   []any
+	rows   []row // to be inserted
 }
 
-// chunk is how many rows one statement inserts.
-const chunk = 32
+func newBatch(p *part, metadata []string, log *slog.Logger) *batch {
+	b := &batch{p: p, gather: p.newGather(metadata), state: p.state, log: log, rows: p.room.rows[:0]}
+	b.enc = encoder{p: p, gather: b.gather, columns: columnTexts(), data: p.room.data[:0]}
+	return b
+}
+
+// room is what one batch leaves to the next.
+type room struct {
+	rows        []row
+	data, delta []byte
+	args        []driver.NamedValue
+}
+
+// chunks are how many rows one statement inserts: as many as possible at once, with few texts to prepare.
+func chunks() [3]int { return [3]int{100, 10, 1} }
 
 func (b *batch) run(ctx context.Context, records []*reqlog.Record) error {
 	for _, r := range records {
@@ -202,8 +213,13 @@ func (b *batch) run(ctx context.Context, records []*reqlog.Record) error {
 	if err := b.insert(ctx); err != nil {
 		return err
 	}
+	if err := b.gather.spread(ctx); err != nil {
+		return err
+	}
 	if len(b.gather.cells) > 0 {
-		if err := b.p.exec(ctx, "INSERT INTO pending (delta) VALUES (?)", appendDelta(nil, b.gather.cells)); err != nil {
+		room := &b.p.room
+		room.delta = appendDelta(room.delta[:0], b.gather.cells)
+		if err := b.p.exec(ctx, "INSERT INTO pending (delta) VALUES (?)", room.delta); err != nil {
 			return err
 		}
 	}
@@ -219,7 +235,9 @@ func (b *batch) mark(ctx context.Context, r *reqlog.Record) error {
 	if _, found, err := b.p.find(ctx, id); err != nil || found {
 		return err
 	}
-	if err := b.p.exec(ctx, "INSERT OR REPLACE INTO open VALUES (?, ?)", id, appendData(nil, &r.Entry, &r.Parts)); err != nil {
+	entry := string(reqlog.AppendEntry(nil, &r.Entry))
+	data := appendData(nil, numberedBase{0, b.p.bases.empty}, entry, &r.Parts, false)
+	if err := b.p.exec(ctx, "INSERT OR REPLACE INTO open VALUES (?, ?)", id, data); err != nil {
 		return err
 	}
 	b.p.open[id] = struct{}{}
@@ -249,37 +267,44 @@ func (b *batch) countOnly(ctx context.Context, r *reqlog.Record) error {
 	if _, found, err := b.p.find(ctx, id); err != nil || found {
 		return err // the row has been counted
 	}
-	return b.gather.add(ctx, &r.Entry, 1, false)
+	return b.gather.entry(ctx, &r.Entry, 1, false)
 }
 
 func (b *batch) entry(ctx context.Context, r *reqlog.Record) error {
 	if err := b.unmark(ctx, rowOf(r.Entry.ID)); err != nil {
 		return err
 	}
-	row, err := b.enc.encode(ctx, &b.p.texts, &r.Entry, &r.Parts)
-	if err != nil {
-		return err
+	row, err := b.enc.encode(ctx, r)
+	b.rows = append(b.rows, row)
+	return err
+}
+
+// insert writes the gathered rows, in the order that they lie in: what ended one after another began in
+// another order. Nearly always all are new, and one statement does; when a place is taken, they go one by one.
+func (b *batch) insert(ctx context.Context) error {
+	inOrder := func(a, b row) int { return cmp.Compare(a.id, b.id) }
+	if !slices.IsSortedFunc(b.rows, inOrder) {
+		slices.SortStableFunc(b.rows, inOrder)
 	}
-	b.rows, b.entries = append(b.rows, row), append(b.entries, r)
-	if len(b.rows) == chunk {
-		return b.insert(ctx)
+	left := b.rows
+	for _, n := range chunks() {
+		for ; len(left) >= n; left = left[n:] {
+			if err := b.insertChunk(ctx, left[:n]); err != nil {
+				return err
+			}
+		}
 	}
+	clear(b.rows) // lest they keep the records' memory
+	b.rows, b.enc.data = b.rows[:0], b.enc.data[:0]
+	b.p.room.rows, b.p.room.data = b.rows, b.enc.data
 	return nil
 }
 
-// insert writes the gathered rows. Nearly always all are new, and one statement does; when a place is
-// taken, they go one by one.
-func (b *batch) insert(ctx context.Context) error {
-	if len(b.rows) == 0 {
-		return nil
-	}
-	defer func() {
-		b.rows, b.entries, b.enc.data = b.rows[:0], b.entries[:0], b.enc.data[:0]
-	}()
-	err := b.insertAll(ctx, b.rows, b.entries)
+func (b *batch) insertChunk(ctx context.Context, rows []row) error {
+	err := b.insertAll(ctx, rows)
 	if taken(err) {
-		for i := range b.rows {
-			if err := b.insertOne(ctx, i); err != nil {
+		for i := range rows {
+			if err := b.insertOne(ctx, rows[i:i+1]); err != nil {
 				return err
 			}
 		}
@@ -288,36 +313,41 @@ func (b *batch) insert(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range b.entries {
-		if err := b.gather.add(ctx, &r.Entry, 1, true); err != nil {
+	for i := range rows {
+		if err := b.gather.row(ctx, &rows[i]); err != nil {
 			return err
 		}
 	}
-	b.state.rows += int64(len(b.rows))
+	b.state.rows += int64(len(rows))
 	return nil
 }
 
-func (b *batch) insertAll(ctx context.Context, rows []row, entries []*reqlog.Record) error {
-	b.args, b.args2 = b.args[:0], b.args2[:0]
+func (b *batch) insertAll(ctx context.Context, rows []row) error {
+	args := b.p.room.values(len(rows) * rowValues)
 	for i := range rows {
-		b.args = rows[i].values(b.args, &entries[i].Entry)
-		b.args2 = append(b.args2, rows[i].id, rows[i].data)
+		rows[i].values(args[i*rowValues:])
 	}
-	if err := b.p.exec(ctx, insertText("rows", rowValues, len(rows)), b.args...); err != nil {
+	if err := b.p.insert(ctx, "rows", rowValues, args); err != nil {
 		return err
 	}
-	return b.p.exec(ctx, insertText("more", 2, len(rows)), b.args2...)
+	args = args[:2*len(rows)]
+	for i := range rows {
+		args[2*i].Value, args[2*i+1].Value = rows[i].id, rows[i].data
+	}
+	return b.p.insert(ctx, "more", 2, args)
 }
 
-// insertText returns the statement that inserts n rows.
-func insertText(table string, values, n int) string {
-	one := "(" + strings.Repeat("?, ", values-1) + "?)"
-	return "INSERT INTO " + table + " VALUES " + strings.Repeat(one+", ", n-1) + one
+// values returns room for n values of a statement.
+func (r *room) values(n int) []driver.NamedValue {
+	for i := len(r.args); i < n; i++ {
+		r.args = append(r.args, driver.NamedValue{Ordinal: i + 1})
+	}
+	return r.args[:n]
 }
 
 // insertOne inserts one row, or puts it in the place of the one that its exchange has.
-func (b *batch) insertOne(ctx context.Context, i int) error {
-	id, entry := b.rows[i].id, &b.entries[i].Entry
+func (b *batch) insertOne(ctx context.Context, one []row) error {
+	id, entry := one[0].id, &one[0].record.Entry
 	old, found, err := b.p.find(ctx, id)
 	if err != nil {
 		return err
@@ -328,7 +358,7 @@ func (b *batch) insertOne(ctx context.Context, i int) error {
 				slog.String("id", entry.ID.String()), slog.String("other", old.Entry.ID.String()))
 			return nil
 		}
-		if err := b.gather.add(ctx, &old.Entry, -1, true); err != nil {
+		if err := b.gather.entry(ctx, &old.Entry, -1, true); err != nil {
 			return err
 		}
 		for _, table := range [...]string{"rows", "more"} {
@@ -338,23 +368,25 @@ func (b *batch) insertOne(ctx context.Context, i int) error {
 		}
 		b.state.rows--
 	}
-	if err := b.insertAll(ctx, b.rows[i:i+1], b.entries[i:i+1]); err != nil {
+	if err := b.insertAll(ctx, one); err != nil {
 		return err
 	}
 	b.state.rows++
-	return b.gather.add(ctx, entry, 1, true)
+	return b.gather.row(ctx, &one[0])
 }
 
 // find reads a row on the writer's connection.
 func (p *part) find(ctx context.Context, id int64) (reqlog.Row, bool, error) {
-	r := row{id: id}
+	var r stored
 	var into reqlog.Row
 	found, err := p.one(ctx, findText+"r.id = ?", []any{id}, r.scan()...)
 	if err != nil || !found {
 		return into, false, err
 	}
-	columns := columnTexts()
-	return into, true, r.decode(ctx, p.texts.text, &columns, &into)
+	return into, true, r.decode(lookup{
+		text: func(id int64) (string, error) { return p.texts.text(ctx, id) },
+		base: func(id int64) (*reqlog.Base, error) { return readBase(ctx, p.conn, id) },
+	}, &into)
 }
 
 // Open implements reqlog.Index.

@@ -110,6 +110,9 @@ func (h hist) quantile(p float64) time.Duration {
 	return 0
 }
 
+// reset empties c but keeps its room.
+func (c *cell) reset() { *c = cell{first: c.first[:0], last: c.last[:0]} }
+
 func (c *cell) merge(o *cell) {
 	for i := range c.n {
 		c.n[i] += o.n[i]

@@ -2,6 +2,7 @@ package logindex
 
 import (
 	"context"
+	"database/sql/driver"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -73,9 +74,9 @@ const dataVersion = 1
 // errData is what malformed bytes of a row give.
 var errData = errors.New("malformed row")
 
-// appendData appends what a row keeps beside its columns: the parts, and the entry in the encoding of
-// the log's own records, less the texts that columns hold.
-func appendData(b []byte, e *sluice.LogEntry, parts *[2][]reqlog.Part) []byte {
+// appendData appends what a row keeps beside its columns: where its bodies lie, and the entry, in the
+// encoding of the log's own records, told by a base.
+func appendData(b []byte, base numberedBase, entry string, parts *[2][]reqlog.Part, noMetadata bool) []byte {
 	b = append(b, dataVersion)
 	for side := range parts {
 		b = binary.AppendUvarint(b, uint64(len(parts[side])))
@@ -86,11 +87,12 @@ func appendData(b []byte, e *sluice.LogEntry, parts *[2][]reqlog.Part) []byte {
 			b = binary.AppendUvarint(b, uint64(p.Length))
 		}
 	}
-	return reqlog.AppendEntry(b, e)
+	b = binary.AppendUvarint(b, uint64(base.id))
+	return base.base.AppendDelta(b, entry, noMetadata)
 }
 
-// readData reads what appendData wrote. Nothing of b is kept.
-func readData(b []byte, row *reqlog.Row) error {
+// readData reads what appendData wrote; base finds the base. Nothing of b is kept.
+func readData(b []byte, base func(id int64) (*reqlog.Base, error), row *reqlog.Row) error {
 	if len(b) == 0 || b[0] != dataVersion {
 		return errData
 	}
@@ -107,10 +109,19 @@ func readData(b []byte, row *reqlog.Row) error {
 			})
 		}
 	}
+	id := r.unsigned()
 	if r.bad {
 		return errData
 	}
-	return reqlog.DecodeEntry(r.left, &row.Entry)
+	like, err := base(int64(id))
+	if err != nil {
+		return err
+	}
+	entry, err := like.Append(make([]byte, 0, len(like.Bytes())+len(r.left)), r.left)
+	if err != nil {
+		return err
+	}
+	return reqlog.DecodeEntry(entry, &row.Entry)
 }
 
 // appendMeta encodes a metadata object.
@@ -160,62 +171,76 @@ func readMeta(text string) ([]sluice.MetaValue, error) {
 	return meta, nil
 }
 
-// encoder turns an entry into the values of its row.
+// encoder turns entries into the values of their rows.
 type encoder struct {
+	p       *part
+	gather  *gather
 	columns [textColumns]textColumn
-	slim    sluice.LogEntry // the entry less what columns hold
+	recent  [textColumns]recentText
 	meta    []byte
+	entry   []byte
 	data    []byte
+}
+
+// recentText is the text that a column had last: most often it has it again.
+type recentText struct {
+	text string
+	id   int64
 }
 
 // rowValues is how many values a row of rows has.
 const rowValues = 23
 
-// row is one row in the making. The slices of its data lie in a buffer of the batch.
+// row is one row in the making. Its data lies in a buffer of the batch.
 type row struct {
-	id    int64
-	scope int64
-	texts [textColumns]int64
-	meta  int64
-	flags int64 // of a row that was read
-	data  []byte
+	id     int64
+	scopes scopeIDs
+	texts  [textColumns]int64
+	meta   int64
+	data   []byte
+	record *reqlog.Record
 }
 
-// encode interns e's texts and appends its data to enc.data.
-func (enc *encoder) encode(ctx context.Context, t *texts, e *sluice.LogEntry, parts *[2][]reqlog.Part) (row, error) {
-	r := row{id: rowOf(e.ID)}
-	var err error
-	if r.scope, err = t.id(ctx, textScope, scopeText(e.Account, e.Gateway)); err != nil {
+// encode interns the record's texts and appends its data to enc.data.
+func (enc *encoder) encode(ctx context.Context, record *reqlog.Record) (r row, err error) {
+	e := &record.Entry
+	r.id, r.record = rowOf(e.ID), record
+	if r.scopes, err = enc.gather.scopesOf(ctx, e); err != nil {
 		return r, err
 	}
-	enc.slim = *e
-	enc.slim.Account, enc.slim.Gateway = "", ""
 	for i := range enc.columns {
-		c := &enc.columns[i]
-		text := c.text(&enc.slim)
-		if r.texts[i], err = t.id(ctx, c.kind, *text); err != nil {
-			return r, err
+		c, recent := &enc.columns[i], &enc.recent[i]
+		if text := *c.text(e); text != recent.text {
+			id, err := enc.p.texts.id(ctx, c.kind, text)
+			if err != nil {
+				return r, err
+			}
+			*recent = recentText{text, id}
 		}
-		if r.texts[i] != spilled {
-			*text = ""
-		}
+		r.texts[i] = recent.id
 	}
 	if len(e.Metadata) > 0 {
 		enc.meta = appendMeta(enc.meta[:0], e.Metadata)
-		if r.meta, err = t.id(ctx, textMeta, string(enc.meta)); err != nil {
+		if r.meta, err = enc.p.texts.metaID(ctx, enc.meta); err != nil {
 			return r, err
 		}
-		if r.meta != spilled {
-			enc.slim.Metadata = nil
-		}
+	}
+	entry := record.Fields
+	if entry == "" {
+		enc.entry = reqlog.AppendEntry(enc.entry[:0], e)
+		entry = string(enc.entry)
+	}
+	base, err := enc.p.bases.of(ctx, likenessOf(&r, record), entry)
+	if err != nil {
+		return r, err
 	}
 	start := len(enc.data)
-	enc.data = appendData(enc.data, &enc.slim, parts)
+	enc.data = appendData(enc.data, base, entry, &record.Parts, r.meta != spilled)
 	r.data = enc.data[start:len(enc.data):len(enc.data)]
 	return r, nil
 }
 
-// anySpilled reports whether some text of the row is kept in its data.
+// anySpilled reports whether some text of the row stands in its data only.
 func (r *row) anySpilled() bool {
 	for _, id := range r.texts {
 		if id == spilled {
@@ -225,29 +250,35 @@ func (r *row) anySpilled() bool {
 	return r.meta == spilled
 }
 
-// values appends the row's values in the order of the table rows.
-func (r *row) values(args []any, e *sluice.LogEntry) []any {
+// values puts the row's values where a statement takes them from, in the order of the table rows.
+func (r *row) values(args []driver.NamedValue) {
+	e := &r.record.Entry
 	flags := flagsOf(e)
 	if r.anySpilled() {
 		flags |= flagSpilled
 	}
-	args = append(args, r.id, r.scope)
-	for _, id := range r.texts {
-		args = append(args, id)
+	args[0].Value, args[1].Value = r.id, r.scopes.gateway
+	for i, id := range r.texts {
+		args[2+i].Value = id
 	}
 	in, inKnown := e.Usage.Get(sluice.Input)
 	out, outKnown := e.Usage.Get(sluice.Output)
-	return append(args, r.meta, flags,
-		known(int64(e.Status), e.Status != 0),
-		known(e.Timeline.End.Microseconds(), e.Timeline.End > 0),
-		known(e.Timeline.FirstToken.Microseconds(), e.Timeline.FirstToken > 0),
-		known(in, inKnown), known(out, outKnown), known(int64(e.Cost), e.Priced), int64(len(e.Attempts)),
-		known(hashOf(e.EventID), e.EventID != ""), known(hashOf(e.TraceID), e.TraceID != ""))
+	args = args[2+textColumns:]
+	args[0].Value, args[1].Value = r.meta, flags
+	args[2].Value = known(int64(e.Status), e.Status != 0)
+	args[3].Value = known(e.Timeline.End.Microseconds(), e.Timeline.End > 0)
+	args[4].Value = known(e.Timeline.FirstToken.Microseconds(), e.Timeline.FirstToken > 0)
+	args[5].Value, args[6].Value = known(in, inKnown), known(out, outKnown)
+	args[7].Value, args[8].Value = known(int64(e.Cost), e.Priced), int64(len(e.Attempts))
+	args[9].Value, args[10].Value = hashOf(e.EventID), hashOf(e.TraceID)
 }
 
 // hashOf returns what stands in a column for a text that nearly every row has another of. Upper and
 // lower case are the same, as they are to filters.
-func hashOf(text string) int64 {
+func hashOf(text string) any {
+	if text == "" {
+		return nil
+	}
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, strings.ToLower(text)) // never fails
 	return int64(h.Sum32())
@@ -261,44 +292,36 @@ func known(n int64, yes bool) any {
 	return nil
 }
 
-// findText is the query for what decode needs of a row, in the order of row.scan.
-const findText = "SELECT r.id, r.scope, r.provider, r.model, r.served, r.endpoint, r.type, r.caller, r.agent, r.error," +
-	" r.request_type, r.response_type, r.meta, r.flags, m.data FROM rows r CROSS JOIN more m ON m.id = r.id WHERE "
-
-// scan returns where the columns of findText go.
-func (r *row) scan() []any {
-	into := []any{&r.id, &r.scope}
-	for i := range r.texts {
-		into = append(into, &r.texts[i])
-	}
-	return append(into, &r.meta, &r.flags, &r.data)
+// stored is a row as it is read.
+type stored struct {
+	id, meta, flags int64
+	data            []byte
 }
 
-// decode makes a whole entry of a row's text ids and data; text resolves the ids.
-func (r *row) decode(ctx context.Context, text func(context.Context, int64) (string, error), columns *[textColumns]textColumn, into *reqlog.Row) error {
-	if err := readData(r.data, into); err != nil {
+// findText is the query for what decode needs of a row, in the order of stored.scan.
+const findText = "SELECT r.id, r.meta, r.flags, m.data FROM rows r CROSS JOIN more m ON m.id = r.id WHERE "
+
+// scan returns where the columns of findText go.
+func (r *stored) scan() []any { return []any{&r.id, &r.meta, &r.flags, &r.data} }
+
+// lookup finds what rows refer to, by number.
+type lookup struct {
+	text func(id int64) (string, error)
+	base func(id int64) (*reqlog.Base, error)
+}
+
+// decode makes a whole entry of a row.
+func (r *stored) decode(in lookup, into *reqlog.Row) error {
+	if err := readData(r.data, in.base, into); err != nil {
 		return fmt.Errorf("row %d: %w", r.id, err)
 	}
-	e := &into.Entry
-	scope, err := text(ctx, r.scope)
+	if r.meta <= 0 {
+		return nil
+	}
+	encoded, err := in.text(r.meta)
 	if err != nil {
 		return err
 	}
-	e.Account, e.Gateway = splitScope(scope)
-	for i := range columns {
-		if r.texts[i] > 0 {
-			if *columns[i].text(e), err = text(ctx, r.texts[i]); err != nil {
-				return err
-			}
-		}
-	}
-	if r.meta > 0 {
-		encoded, err := text(ctx, r.meta)
-		if err != nil {
-			return err
-		}
-		e.Metadata, err = readMeta(encoded)
-		return err
-	}
-	return nil
+	into.Entry.Metadata, err = readMeta(encoded)
+	return err
 }

@@ -14,18 +14,30 @@ import (
 // FuzzReadData holds that whatever stands in a row is read or refused, and reads the same again.
 func FuzzReadData(f *testing.F) {
 	e := storetest.Full(new(sluice.IDs).New(noon()), noon())
-	f.Add(appendData(nil, &e, &[2][]reqlog.Part{{{Segment: 1, Block: 2, Offset: 3, Length: 4}}, nil}))
+	like := storetest.Full(new(sluice.IDs).New(noon()), noon())
+	base, err := reqlog.NewBase(string(reqlog.AppendEntry(nil, &like)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	find := func(int64) (*reqlog.Base, error) { return base, nil }
+	again := func(row *reqlog.Row) []byte {
+		return appendData(nil, numberedBase{7, base}, string(reqlog.AppendEntry(nil, &row.Entry)), &row.Parts, false)
+	}
+	f.Add(again(&reqlog.Row{Entry: e, Parts: [2][]reqlog.Part{{{Segment: 1, Block: 2, Offset: 3, Length: 4}}, nil}}))
 	f.Add([]byte{dataVersion, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var row, again reqlog.Row
-		if readData(b, &row) != nil {
+		var first, second reqlog.Row
+		if readData(b, find, &first) != nil {
 			return
 		}
-		if err := readData(appendData(nil, &row.Entry, &row.Parts), &again); err != nil {
+		if err := readData(again(&first), find, &second); err != nil {
 			t.Fatalf("written again it is refused: %v", err)
 		}
-		if !reflect.DeepEqual(row.Parts, again.Parts) {
-			t.Errorf("parts %+v, then %+v", row.Parts, again.Parts)
+		if !reflect.DeepEqual(first.Parts, second.Parts) {
+			t.Errorf("parts %+v, then %+v", first.Parts, second.Parts)
+		}
+		if a, b := reqlog.AppendEntry(nil, &first.Entry), reqlog.AppendEntry(nil, &second.Entry); !bytes.Equal(a, b) {
+			t.Errorf("entry %+v, then %+v", first.Entry, second.Entry)
 		}
 	})
 }

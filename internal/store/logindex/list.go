@@ -70,14 +70,13 @@ func readCursor(s string) (kind byte, a place, offset int, err error) {
 
 // listing is one call of List.
 type listing struct {
-	x       *Index
-	q       reqlog.Query
-	conds   []reqlog.Cond
-	columns [textColumns]textColumn
-	desc    bool  // the direction of the walk
-	from    place // first boundary of the range
-	to      place // last boundary
-	end     time.Time
+	x     *Index
+	q     reqlog.Query
+	conds []reqlog.Cond
+	desc  bool  // the direction of the walk
+	from  place // first boundary of the range
+	to    place // last boundary
+	end   time.Time
 
 	offset int   // of an ordered listing
 	skip   int64 // rows still to be left out
@@ -117,7 +116,7 @@ func (x *Index) newListing(q reqlog.Query) (*listing, error) {
 		return nil, err
 	}
 	l := &listing{
-		x: x, q: q, conds: conds, columns: columnTexts(), desc: q.Desc != q.Back, skip: q.Offset,
+		x: x, q: q, conds: conds, desc: q.Desc != q.Back, skip: q.Offset,
 		to: place{lastDay + 1, 0}, end: now.Add(scanTime), width: 2 * minuteMillis,
 	}
 	l.bound(q)
@@ -317,14 +316,14 @@ func (l *listing) chunk(ctx context.Context, p *part, w *where, c span) error {
 }
 
 // readRaw reads rows without looking at them.
-func (p *part) readRaw(ctx context.Context, w *where, c span, desc bool, limit int) ([]row, error) {
+func (p *part) readRaw(ctx context.Context, w *where, c span, desc bool, limit int) ([]stored, error) {
 	direction := "ASC"
 	if desc {
 		direction = "DESC"
 	}
-	var raw []row
+	var raw []stored
 	err := all(ctx, p.read, func(r *sql.Rows) error {
-		raw = append(raw, row{})
+		raw = append(raw, stored{})
 		return r.Scan(raw[len(raw)-1].scan()...)
 	}, findText+w.text()+" AND r.id >= ? AND r.id < ? ORDER BY r.id "+direction+" LIMIT ?", c.low, c.high, limit)
 	if err != nil {
@@ -334,7 +333,7 @@ func (p *part) readRaw(ctx context.Context, w *where, c span, desc bool, limit i
 }
 
 // take looks at one row: whether it passes, is to be skipped, or belongs to the page.
-func (l *listing) take(ctx context.Context, p *part, w *where, r *row) error {
+func (l *listing) take(ctx context.Context, p *part, w *where, r *stored) error {
 	var into reqlog.Row
 	ok, err := l.passes(ctx, p, w, r, &into)
 	if err != nil || !ok {
@@ -349,23 +348,31 @@ func (l *listing) take(ctx context.Context, p *part, w *where, r *row) error {
 		return nil
 	}
 	if into.Entry.ID.IsZero() {
-		err = r.decode(ctx, p.resolve, &l.columns, &into)
+		err = r.decode(p.lookup(ctx), &into)
 	}
 	l.rows = append(l.rows, into)
 	return err
 }
 
 // passes asks what columns could not answer. It decodes the row only where it must.
-func (l *listing) passes(ctx context.Context, p *part, w *where, r *row, into *reqlog.Row) (bool, error) {
+func (l *listing) passes(ctx context.Context, p *part, w *where, r *stored, into *reqlog.Row) (bool, error) {
 	conds := w.after
 	spill := len(w.spill) > 0 && r.flags&flagSpilled != 0
 	if len(conds) == 0 && !spill {
 		return true, nil
 	}
-	if err := r.decode(ctx, p.resolve, &l.columns, into); err != nil {
+	if err := r.decode(p.lookup(ctx), into); err != nil {
 		return false, err
 	}
 	return reqlog.MatchAll(conds, &into.Entry) && (!spill || reqlog.MatchAll(w.spill, &into.Entry)), nil
+}
+
+// lookup finds what rows refer to through the readers' connections.
+func (p *part) lookup(ctx context.Context) lookup {
+	return lookup{
+		text: func(id int64) (string, error) { return p.resolve(ctx, id) },
+		base: func(id int64) (*reqlog.Base, error) { return p.readBases.get(ctx, p.read, id) },
+	}
 }
 
 func (p *part) resolve(ctx context.Context, id int64) (string, error) {
@@ -436,9 +443,8 @@ func (x *Index) Get(ctx context.Context, account string, id sluice.ID) (reqlog.R
 		if err != nil || len(raw) == 0 {
 			return err
 		}
-		columns := columnTexts()
 		ok = true
-		return raw[0].decode(ctx, p.resolve, &columns, &found)
+		return raw[0].decode(p.lookup(ctx), &found)
 	})
 	if err != nil {
 		return reqlog.Row{}, fmt.Errorf("get %s: %w", id, err)

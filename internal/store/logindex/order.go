@@ -160,7 +160,7 @@ func (l *listing) fetch(ctx context.Context, at place, page *reqlog.Page) error 
 			return err
 		}
 		var row reqlog.Row
-		err = raw[0].decode(ctx, p.resolve, &l.columns, &row)
+		err = raw[0].decode(p.lookup(ctx), &row)
 		page.Rows = append(page.Rows, row)
 		return err
 	})
@@ -235,14 +235,14 @@ func (l *listing) rankChunk(ctx context.Context, p *part, w *where, c span, r *r
 
 // rank puts one row into the ranking if it passes and is wanted, and reports whether it passed.
 func (l *listing) rank(ctx context.Context, p *part, w *where, a ranked, text, asked bool, r *ranking) (bool, error) {
-	var raw []row
+	var raw []stored
 	var into reqlog.Row
 	var err error
 	if asked || text && a.number == spilled {
 		if raw, err = p.readRaw(ctx, &where{}, span{a.at.row, a.at.row + 1}, false, 1); err != nil || len(raw) == 0 {
 			return false, err
 		}
-		if err := raw[0].decode(ctx, p.resolve, &l.columns, &into); err != nil {
+		if err := raw[0].decode(p.lookup(ctx), &into); err != nil {
 			return false, err
 		}
 		if ok, err := l.passes(ctx, p, w, &raw[0], &into); err != nil || !ok {

@@ -3,6 +3,7 @@ package logindex
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -65,7 +66,7 @@ const (
 	textAgent
 	textError
 	textContentType
-	textMeta     // a whole metadata object, encoded
+	textMeta     // a whole metadata object, encoded; the schema knows its number
 	textQuestion // a metadata key that has roll-ups
 	textValue    // a value of it
 	textGateway  // a gateway as a roll-up's value
@@ -111,6 +112,7 @@ type texts struct {
 	last  int64
 	room  int64 // ids up to here are given to anything
 	bytes int   // of the texts in known
+	args  [3]driver.NamedValue
 }
 
 const maxKnownBytes = 16 << 20
@@ -164,27 +166,49 @@ func (t *texts) id(ctx context.Context, kind textKind, text string) (int64, erro
 		}
 		return t.id(ctx, kind, text)
 	}
-	var id int64
-	found := false
 	if !t.whole {
-		var err error
-		found, err = t.f.one(ctx, "SELECT id FROM texts WHERE kind = ? AND text = ?", []any{int64(kind), text}, &id)
+		var id int64
+		found, err := t.f.one(ctx, "SELECT id FROM texts WHERE kind = ? AND text = ? AND kind <> 10", []any{int64(kind), text}, &id)
 		if err != nil {
 			return 0, fmt.Errorf("look a text up: %w", err)
 		}
-	}
-	if !found {
-		if t.last >= t.room && kind != textScope && kind != textAccount && kind != textQuestion {
-			return spilled, nil
+		if found {
+			t.remember(textKey{kind, strings.Clone(text)}, id)
+			return id, nil
 		}
-		id = t.last + 1
-		if err := t.f.exec(ctx, "INSERT INTO texts (id, kind, text) VALUES (?, ?, ?)", id, int64(kind), text); err != nil {
-			return 0, fmt.Errorf("keep a text: %w", err)
-		}
-		t.last = id
 	}
-	t.remember(textKey{kind, strings.Clone(text)}, id)
-	return id, nil
+	return t.add(ctx, textKey{kind, strings.Clone(text)})
+}
+
+// metaID is id for an encoded metadata object. One that is no longer known gets another id: what is asked
+// of metadata is asked of each text.
+func (t *texts) metaID(ctx context.Context, meta []byte) (int64, error) {
+	if id, ok := t.known[textKey{textMeta, string(meta)}]; ok {
+		return id, nil
+	}
+	if !t.tried {
+		if err := t.loadAll(ctx); err != nil {
+			return 0, fmt.Errorf("read texts: %w", err)
+		}
+		return t.metaID(ctx, meta)
+	}
+	return t.add(ctx, textKey{textMeta, string(meta)})
+}
+
+// add keeps a text, if there is room.
+func (t *texts) add(ctx context.Context, k textKey) (int64, error) {
+	if t.last >= t.room && k.kind != textScope && k.kind != textAccount && k.kind != textQuestion {
+		return spilled, nil
+	}
+	for i, v := range [...]any{t.last + 1, int64(k.kind), k.text} {
+		t.args[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	if err := t.f.insert(ctx, "texts", len(t.args), t.args[:]); err != nil {
+		return 0, fmt.Errorf("keep a text: %w", err)
+	}
+	t.last++
+	t.remember(k, t.last)
+	return t.last, nil
 }
 
 // key returns the text of an id with its kind.
@@ -248,15 +272,19 @@ type part struct {
 
 	// What follows up to rollMu is the writer's: Index.write guards it.
 	texts   texts
+	bases   bases
 	open    map[int64]struct{} // rows of the open marks
 	values  map[setKey]*valueSet
 	state   state
 	flushed int64  // the last unix minute that has stored cells
 	cell    []byte // room for one encoded cell
+	room    room
+	gather  *gather // kept for its room
 
-	names    names
-	matches  matches
-	lastText atomic.Int64 // the last id of a text that is committed
+	names     names
+	readBases readBases
+	matches   matches
+	lastText  atomic.Int64 // the last id of a text that is committed
 
 	// rollMu makes the stored roll-ups and pending one thing to readers.
 	rollMu  sync.RWMutex
@@ -277,14 +305,17 @@ func openPart(ctx context.Context, dir string, day int64, room int64, seed func(
 	if p.file, err = openFile(ctx, p.path, "day"); err != nil {
 		return nil, err
 	}
-	p.texts.f, p.texts.room = p.file, room
+	p.texts.f, p.texts.room, p.bases.f = p.file, room, p.file
 	if err = p.load(ctx, seed); err != nil {
 		return nil, fmt.Errorf("open day %s: %w", dayName(day), errors.Join(err, p.close()))
 	}
 	return p, nil
 }
 
-func (p *part) load(ctx context.Context, seed func(p *part) error) error {
+func (p *part) load(ctx context.Context, seed func(p *part) error) (err error) {
+	if p.bases.empty, err = reqlog.NewBase(""); err != nil {
+		return err
+	}
 	if err := p.texts.load(ctx); err != nil {
 		return err
 	}
@@ -329,7 +360,7 @@ func (p *part) openEntries(ctx context.Context, fn func(*sluice.LogEntry)) error
 		if err := r.Scan(&b); err != nil {
 			return err
 		}
-		if err := readData(b, &row); err != nil {
+		if err := readData(b, p.lookup(ctx).base, &row); err != nil {
 			return err
 		}
 		fn(&row.Entry)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	sluice "github.com/sluicehq/sluice"
 )
@@ -56,14 +55,34 @@ type setKey struct {
 // value is always taken away there too.
 type valueSet struct{ ids map[int32]struct{} }
 
-// gather collects what one transaction counts.
+// gather collects what one transaction counts. Exchanges that are counted under the same values are
+// summed up first, and spread over their cells at the end: most traffic is of few kinds.
 type gather struct {
 	p        *part
 	metadata []string // keys that have roll-ups
+	kinds    []kindSum
+	kindAt   map[kindKey]int // in kinds
 	cells    map[cellKey]*cell
+	free     []*cell
 	admitted []admission
 	share    share
 	scopes   map[[2]string]scopeIDs // by account and gateway
+	recent   [2]string              // of scopes
+	recentID scopeIDs
+}
+
+// kindKey is all that an exchange is counted under, but for metadata.
+type kindKey struct {
+	at                              int64 // unix minute
+	scopes                          scopeIDs
+	provider, model, caller, status int32
+	cache                           sluice.CacheStatus
+}
+
+// kindSum is the exchanges of one kind.
+type kindSum struct {
+	kindKey
+	cell
 }
 
 type admission struct {
@@ -71,11 +90,50 @@ type admission struct {
 	value int32
 }
 
-// scopeIDs are the ids that an account's gateway is counted under.
+// scopeIDs are the ids that an account's gateway is counted under; gateway is 0 for an account alone.
 type scopeIDs struct{ gateway, account, value int64 }
 
-func newGather(p *part, metadata []string) *gather {
-	return &gather{p: p, metadata: metadata, cells: map[cellKey]*cell{}, scopes: map[[2]string]scopeIDs{}}
+// newGather returns an empty gather, with the room of the last one.
+func (p *part) newGather(metadata []string) *gather {
+	g := p.gather
+	if g == nil {
+		g = &gather{p: p, kindAt: map[kindKey]int{}, cells: map[cellKey]*cell{}, scopes: map[[2]string]scopeIDs{}}
+		p.gather = g
+	}
+	g.metadata = metadata
+	g.reset()
+	return g
+}
+
+func (g *gather) reset() {
+	for _, c := range g.cells {
+		g.release(c)
+	}
+	clear(g.cells)
+	clear(g.kindAt)
+	clear(g.scopes)
+	g.kinds, g.admitted = g.kinds[:0], g.admitted[:0]
+	g.recent, g.recentID = [2]string{}, scopeIDs{}
+}
+
+const maxFree = 1000 // cells that are kept for use
+
+func (g *gather) release(c *cell) {
+	if len(g.free) < maxFree {
+		c.reset()
+		g.free = append(g.free, c)
+	}
+}
+
+// newCell returns an empty cell.
+func (g *gather) newCell() *cell {
+	n := len(g.free)
+	if n == 0 {
+		return &cell{}
+	}
+	c := g.free[n-1]
+	g.free = g.free[:n-1]
+	return c
 }
 
 // undo takes back what a failed transaction has changed in memory.
@@ -83,67 +141,118 @@ func (g *gather) undo() {
 	for _, a := range g.admitted {
 		delete(a.set.ids, a.value)
 	}
+	g.reset()
 }
 
+// scopesOf returns what an entry's account and gateway are called.
 func (g *gather) scopesOf(ctx context.Context, e *sluice.LogEntry) (ids scopeIDs, err error) {
-	ids, ok := g.scopes[[2]string{e.Account, e.Gateway}]
-	if ok {
-		return ids, nil
+	k := [2]string{e.Account, e.Gateway}
+	if k == g.recent {
+		return g.recentID, nil
 	}
-	t := &g.p.texts
-	if ids.gateway, err = t.id(ctx, textScope, scopeText(e.Account, e.Gateway)); err != nil {
-		return ids, err
+	ids, ok := g.scopes[k]
+	if !ok {
+		t := &g.p.texts
+		if ids.gateway, err = t.id(ctx, textScope, scopeText(e.Account, e.Gateway)); err != nil {
+			return ids, err
+		}
+		if ids.account, err = t.id(ctx, textAccount, e.Account); err != nil {
+			return ids, err
+		}
+		if ids.value, err = t.id(ctx, textGateway, e.Gateway); err != nil {
+			return ids, err
+		}
+		g.scopes[k] = ids
 	}
-	if ids.account, err = t.id(ctx, textAccount, e.Account); err != nil {
-		return ids, err
-	}
-	if ids.value, err = t.id(ctx, textGateway, e.Gateway); err != nil {
-		return ids, err
-	}
-	g.scopes[[2]string{strings.Clone(e.Account), strings.Clone(e.Gateway)}] = ids
+	g.recent, g.recentID = k, ids
 	return ids, nil
 }
 
-// add counts e, sign times; stored: it has a row. Every exchange is counted for its account and for its
-// gateway, so that neither has to be summed up from the other.
-func (g *gather) add(ctx context.Context, e *sluice.LogEntry, sign int64, stored bool) error {
+// row counts an exchange that has a row.
+func (g *gather) row(ctx context.Context, r *row) error {
+	e := &r.record.Entry
+	return g.add(ctx, e, kindKey{
+		at: e.ID.Milli() / minuteMillis, scopes: r.scopes, status: int32(e.Status), cache: e.Cache,
+		provider: int32(r.texts[columnProvider]), model: int32(r.texts[columnModel]), caller: int32(r.texts[columnCaller]),
+	}, 1, true)
+}
+
+// entry counts e, sign times; stored: it has a row.
+func (g *gather) entry(ctx context.Context, e *sluice.LogEntry, sign int64, stored bool) error {
 	scopes, err := g.scopesOf(ctx, e)
 	if err != nil {
 		return err
 	}
-	g.share.set(e, stored)
-	at := e.ID.Milli() / minuteMillis
-	put := func(question int32, value int64) error {
-		if err := g.put(ctx, cellKey{question, int32(scopes.account), int32(value), at}, sign); err != nil || e.Gateway == "" {
-			return err
-		}
-		return g.put(ctx, cellKey{question, int32(scopes.gateway), int32(value), at}, sign)
-	}
-	if err := g.put(ctx, cellKey{questionGateway, int32(scopes.account), int32(scopes.value), at}, sign); err != nil {
-		return err
-	}
-	for _, plain := range [...]struct {
-		question int32
-		value    int64
-	}{{questionTotal, 0}, {questionStatus, int64(int32(e.Status))}, {questionCache, int64(e.Cache)}} {
-		if err := put(plain.question, plain.value); err != nil {
-			return err
-		}
-	}
+	k := kindKey{at: e.ID.Milli() / minuteMillis, scopes: scopes, status: int32(e.Status), cache: e.Cache}
 	for _, named := range [...]struct {
-		question int32
-		kind     textKind
-		text     string
-	}{{questionProvider, textProvider, e.Provider}, {questionModel, textModel, e.Model}, {questionCaller, textCaller, e.Key}} {
+		id   *int32
+		kind textKind
+		text string
+	}{{&k.provider, textProvider, e.Provider}, {&k.model, textModel, e.Model}, {&k.caller, textCaller, e.Key}} {
 		id, err := g.p.texts.id(ctx, named.kind, named.text)
-		if err == nil {
-			err = put(named.question, id)
-		}
 		if err != nil {
 			return err
 		}
+		*named.id = int32(id)
 	}
-	return g.addMeta(ctx, e, put)
+	return g.add(ctx, e, k, sign, stored)
+}
+
+func (g *gather) add(ctx context.Context, e *sluice.LogEntry, k kindKey, sign int64, stored bool) error {
+	if e.Gateway == "" {
+		k.scopes.gateway = 0
+	}
+	g.share.set(e, stored)
+	i, ok := g.kindAt[k]
+	if !ok {
+		i = len(g.kinds)
+		g.kindAt[k] = i
+		if i < cap(g.kinds) {
+			g.kinds = g.kinds[:i+1]
+			g.kinds[i].cell.reset()
+		} else {
+			g.kinds = append(g.kinds, kindSum{})
+		}
+		g.kinds[i].kindKey = k
+	}
+	g.kinds[i].cell.add(&g.share, sign)
+	if len(g.metadata) == 0 || len(e.Metadata) == 0 {
+		return nil
+	}
+	return g.addMeta(ctx, e, func(question int32, value int64) error {
+		return g.both(ctx, &k, question, int32(value), func(c *cell) { c.add(&g.share, sign) })
+	})
+}
+
+// spread adds the sums of kinds to the cells. Every exchange is counted for its account and for its
+// gateway, so that neither has to be summed up from the other.
+func (g *gather) spread(ctx context.Context) error {
+	for i := range g.kinds {
+		sum := &g.kinds[i]
+		merge := func(c *cell) { c.merge(&sum.cell) }
+		k := &sum.kindKey
+		if err := g.put(ctx, cellKey{questionGateway, int32(k.scopes.account), int32(k.scopes.value), k.at}, merge); err != nil {
+			return err
+		}
+		for _, one := range [...]struct{ question, value int32 }{
+			{questionTotal, 0}, {questionStatus, k.status}, {questionCache, int32(k.cache)},
+			{questionProvider, k.provider}, {questionModel, k.model}, {questionCaller, k.caller},
+		} {
+			if err := g.both(ctx, k, one.question, one.value, merge); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// both has something added to the cells of an account and, if there is one, of its gateway.
+func (g *gather) both(ctx context.Context, k *kindKey, question, value int32, add func(*cell)) error {
+	err := g.put(ctx, cellKey{question, int32(k.scopes.account), value, k.at}, add)
+	if err == nil && k.scopes.gateway != 0 {
+		err = g.put(ctx, cellKey{question, int32(k.scopes.gateway), value, k.at}, add)
+	}
+	return err
 }
 
 // addMeta counts the metadata that has roll-ups.
@@ -170,8 +279,8 @@ func (g *gather) addMeta(ctx context.Context, e *sluice.LogEntry, put func(int32
 	return nil
 }
 
-// put adds the share to one cell.
-func (g *gather) put(ctx context.Context, key cellKey, sign int64) error {
+// put has something added to one cell.
+func (g *gather) put(ctx context.Context, key cellKey, add func(*cell)) error {
 	c := g.cells[key]
 	if c == nil {
 		value, err := g.admit(ctx, key)
@@ -179,11 +288,11 @@ func (g *gather) put(ctx context.Context, key cellKey, sign int64) error {
 			return err
 		}
 		if key.value = value; g.cells[key] == nil {
-			g.cells[key] = &cell{}
+			g.cells[key] = g.newCell()
 		}
 		c = g.cells[key]
 	}
-	c.add(&g.share, sign)
+	add(c)
 	return nil
 }
 
@@ -287,17 +396,21 @@ func (p *part) loadPending(ctx context.Context) error {
 	return p.flush(ctx)
 }
 
-// keep takes over what a committed transaction has counted.
-func (p *part) keep(g *gather) {
+// keep gives what a committed transaction has counted to its part.
+func (g *gather) keep() {
+	p := g.p
 	p.rollMu.Lock()
 	defer p.rollMu.Unlock()
 	for k, c := range g.cells {
 		if have := p.pending[k]; have != nil {
 			have.merge(c)
+			g.release(c)
 		} else {
 			p.pending[k] = c
 		}
 	}
+	clear(g.cells)
+	g.reset()
 }
 
 // grainKey is the place of a stored cell.
@@ -380,6 +493,6 @@ func (p *part) addCell(ctx context.Context, k grainKey, c *cell) error {
 // everything is counted under.
 func (p *part) loadFlushed(ctx context.Context) error {
 	return all(ctx, p.conn, func(r *sql.Rows) error { return r.Scan(&p.flushed) },
-		`SELECT ifnull(max((SELECT max(at) FROM rollups WHERE question = ? AND scope = texts.id AND grain = ?)), 0) FROM texts WHERE kind = ?`,
+		`SELECT ifnull(max((SELECT max(at) FROM rollups WHERE question = ? AND scope = texts.id AND grain = ?)), 0) FROM texts WHERE kind = ? AND kind <> 10`,
 		questionTotal, grainMinute, int64(textAccount))
 }

@@ -3,6 +3,7 @@ package logindex
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -45,15 +46,16 @@ type file struct {
 	write *sql.DB
 	conn  *sql.Conn // the only connection of write
 	read  *sql.DB
-	stmts map[string]*sql.Stmt // on conn, by their text
-	full  bool                 // commits are on disk when they return
+	stmts map[string]*sql.Stmt                 // on conn, by their text
+	plain map[insertion]driver.StmtExecContext // on the driver's connection of conn
+	full  bool                                 // commits are on disk when they return
 }
 
 const readers = 3 // connections per file
 
 // openFile opens or makes the file at path and brings its schema up to date.
 func openFile(ctx context.Context, path, migrations string) (*file, error) {
-	f := &file{stmts: map[string]*sql.Stmt{}}
+	f := &file{stmts: map[string]*sql.Stmt{}, plain: map[insertion]driver.StmtExecContext{}}
 	var err error
 	if f.write, err = sql.Open("sqlite", dsn(path, true)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -82,6 +84,7 @@ func (f *file) close() error {
 		errs = append(errs, f.read.Close())
 	}
 	if f.conn != nil {
+		errs = append(errs, f.closePlain())
 		errs = append(errs, f.conn.Close())
 	}
 	if f.write != nil {
@@ -175,6 +178,67 @@ func (f *file) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	}
 	f.stmts[text] = s
 	return s, nil
+}
+
+// insertion names a statement that inserts rows of a table.
+type insertion struct {
+	table string
+	rows  int
+}
+
+// insert inserts rows of so many values each, with the driver's own statements: database/sql looks at each
+// value by itself, which costs more than SQLite does.
+func (f *file) insert(ctx context.Context, table string, values int, args []driver.NamedValue) error {
+	k := insertion{table, len(args) / values}
+	return f.conn.Raw(func(conn any) error {
+		s := f.plain[k]
+		if s == nil {
+			var err error
+			if s, err = preparePlain(ctx, conn, insertText(table, values, k.rows)); err != nil {
+				return err
+			}
+			f.plain[k] = s
+		}
+		_, err := s.ExecContext(ctx, args)
+		return err
+	})
+}
+
+func preparePlain(ctx context.Context, conn any, text string) (driver.StmtExecContext, error) {
+	c, ok := conn.(driver.ConnPrepareContext)
+	if !ok {
+		return nil, errDriver
+	}
+	s, err := c.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %.80s: %w", text, err)
+	}
+	if plain, ok := s.(driver.StmtExecContext); ok {
+		return plain, nil
+	}
+	return nil, errors.Join(errDriver, s.Close())
+}
+
+// errDriver is what another driver would give.
+var errDriver = errors.New("the SQL driver lacks what bulk inserts need")
+
+// closePlain closes the driver's own statements.
+func (f *file) closePlain() error {
+	return f.conn.Raw(func(any) error {
+		var errs []error
+		for _, s := range f.plain {
+			if c, ok := s.(driver.Stmt); ok {
+				errs = append(errs, c.Close())
+			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// insertText returns the statement that inserts n rows.
+func insertText(table string, values, n int) string {
+	one := "(" + strings.Repeat("?, ", values-1) + "?)"
+	return "INSERT INTO " + table + " VALUES " + strings.Repeat(one+", ", n-1) + one
 }
 
 func (f *file) exec(ctx context.Context, text string, args ...any) error {

@@ -151,7 +151,7 @@ func (p *part) match(ctx context.Context, kind textKind, key string, fn func(str
 func (f *file) textID(ctx context.Context, k textKey) (int64, error) {
 	var id int64
 	err := all(ctx, f.read, func(r *sql.Rows) error { return r.Scan(&id) },
-		"SELECT id FROM texts WHERE kind = ? AND text = ?", int64(k.kind), k.text)
+		"SELECT id FROM texts WHERE kind = ? AND text = ? AND kind <> 10", int64(k.kind), k.text)
 	return id, err
 }
 
@@ -240,7 +240,9 @@ func (w *where) hashes(c *reqlog.Cond) {
 	}
 	var list []int64
 	for _, text := range literals {
-		list = append(list, hashOf(text))
+		if hash, ok := hashOf(text).(int64); ok {
+			list = append(list, hash)
+		}
 	}
 	w.addIn(column, list, false)
 }

@@ -18,9 +18,12 @@ CREATE TABLE state (
 CREATE TABLE texts (
 	id INTEGER PRIMARY KEY,
 	kind INTEGER NOT NULL,
-	text TEXT NOT NULL,
-	UNIQUE (kind, text)
+	text TEXT NOT NULL
 );
+
+-- Metadata objects, kind 10, may be there more than once: there are so many that an index of them
+-- would cost more than all else.
+CREATE UNIQUE INDEX texts_by_text ON texts (kind, text) WHERE kind <> 10;
 
 CREATE TABLE rows (
 	id INTEGER PRIMARY KEY,
@@ -51,6 +54,13 @@ CREATE TABLE rows (
 CREATE TABLE more (
 	id INTEGER PRIMARY KEY,
 	data BLOB NOT NULL
+);
+
+-- Entries that the rows of calls like them are told by, less their metadata.
+CREATE TABLE bases (
+	id INTEGER PRIMARY KEY,
+	likeness INTEGER NOT NULL, -- what such calls have in common, as a hash
+	entry BLOB NOT NULL
 );
 
 CREATE TABLE open (
