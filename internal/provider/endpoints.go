@@ -367,12 +367,12 @@ func cartesiaEndpoints() []Endpoint {
 }
 
 // elevenLabsEndpoints are ElevenLabs': https://elevenlabs.io/docs/api-reference 2026-11.
-func elevenLabsEndpoints() []Endpoint {
+func elevenLabsEndpoints(m meters) []Endpoint {
 	say := func(name string) Endpoint {
-		return call(name, nil).named(name, "{v}/"+name+"/{voice}/{rest...}")
+		return call(name, m.elevenLabs).named(name, "{v}/"+name+"/{voice}/{rest...}")
 	}
 	post := func(name string) Endpoint {
-		return call(name, nil).named(name, "{v}/"+name+"/{rest...}")
+		return call(name, m.elevenLabs).named(name, "{v}/"+name+"/{rest...}")
 	}
 	return slices.Concat(
 		[]Endpoint{
@@ -384,12 +384,12 @@ func elevenLabsEndpoints() []Endpoint {
 }
 
 // deepgramEndpoints are Deepgram's: https://developers.deepgram.com/reference 2026-11.
-func deepgramEndpoints() []Endpoint {
-	all := func(name string) Endpoint { // by WebSocket too
-		return Endpoint{Name: name, Pattern: "{v}/" + name, Repeatable: true}
+func deepgramEndpoints(m meters) []Endpoint {
+	all := func(name string, mt meter) Endpoint { // by WebSocket too
+		return Endpoint{Name: name, Pattern: "{v}/" + name, Repeatable: true, Meter: mt}
 	}
 	return slices.Concat(
-		[]Endpoint{all("listen"), all("speak"), all("read")},
+		[]Endpoint{all("listen", m.deepgram), all("speak", m.deepgram), all("read", nil)},
 		under("{v}/", "", things("models", "projects", "auth", "agent")),
 	)
 }

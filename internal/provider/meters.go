@@ -9,6 +9,7 @@ import (
 	"github.com/sluicehq/sluice/internal/wire/ollama"
 	"github.com/sluicehq/sluice/internal/wire/openai"
 	"github.com/sluicehq/sluice/internal/wire/replicate"
+	"github.com/sluicehq/sluice/internal/wire/speech"
 	"github.com/sluicehq/sluice/internal/wire/workersai"
 )
 
@@ -24,6 +25,7 @@ type meters struct {
 	generateHF                                                           meter // Hugging Face's
 	createPrediction, pollPrediction, streamPrediction                   meter // Replicate's
 	chatOllama, embedOllama                                              meter // Ollama's
+	deepgram, elevenLabs                                                 meter // those of speech
 	run                                                                  meter // Workers AI's
 }
 
@@ -41,6 +43,7 @@ func wireMeters() meters {
 		generateHF:       huggingface.Generate,
 		createPrediction: replicate.Create, pollPrediction: replicate.Poll, streamPrediction: replicate.Stream,
 		chatOllama: ollama.Chat, embedOllama: ollama.Embed,
+		deepgram: speech.Deepgram, elevenLabs: speech.ElevenLabs,
 	}
 }
 

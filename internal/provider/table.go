@@ -199,12 +199,12 @@ func media(m meters) []Provider {
 		},
 		{
 			Slug: "elevenlabs", Name: "ElevenLabs", Base: "https://api.elevenlabs.io",
-			Auth: bare("xi-api-key"), Endpoints: elevenLabsEndpoints(),
+			Auth: bare("xi-api-key"), Endpoints: elevenLabsEndpoints(m),
 			Source: "https://elevenlabs.io/docs/api-reference 2026-11",
 		},
 		{
 			Slug: "deepgram", Name: "Deepgram", Base: "https://api.deepgram.com",
-			Auth: scheme("Token"), Endpoints: deepgramEndpoints(),
+			Auth: scheme("Token"), Endpoints: deepgramEndpoints(m),
 			Source: "https://developers.deepgram.com/reference 2026-11",
 		},
 	}
