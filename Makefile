@@ -129,6 +129,10 @@ gates:
 docs: build ## write the generated pages of docs/
 	@$(BIN) docs
 
+.PHONY: prices
+prices: ## write the price catalogue anew from its pinned source
+	@scripts/prices/make.sh
+
 .PHONY: docs-check
 docs-check: build
 	@echo "== generated pages are current"

@@ -1,5 +1,5 @@
 // Package admin is the management API: the reference's shapes under /client/v4, with our additions.
-// Its handlers read; nothing here changes a setting or a log entry.
+// Its handlers read; nothing here changes a setting or a log entry, and one reads the prices anew.
 //
 // One table (routes.go) lists every route with the role it needs. A request is checked against the
 // admin token before it is routed, so that what the table does not know is closed as well. Answers
@@ -48,6 +48,10 @@ type Deps struct {
 	Settings func() *Settings
 	// Status returns what the process knows of itself. It is cheap.
 	Status func() Status
+	// Prices returns which price catalogue is in use. RefreshPrices reads it anew from its source, and
+	// returns what came of it.
+	Prices        func() Prices
+	RefreshPrices func(ctx context.Context) Prices
 	// Token returns the admin token in force. The zero Secret: there is none, and only callers on the
 	// machine itself are let in, by a loopback address that they also named in Host.
 	Token  func() sluice.Secret
@@ -100,7 +104,7 @@ type server struct {
 func New(d Deps) http.Handler {
 	s := &server{Deps: d, fields: newFieldSet()}
 	router := chi.NewRouter()
-	router.Use(s.guard)
+	router.Use(s.guard, sameOrigin)
 	router.NotFound(s.notFound)
 	router.MethodNotAllowed(s.methodNotAllowed)
 

@@ -283,6 +283,10 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 		Log: b.log, Settings: func() *Settings { return settings },
 		Status: func() Status { return Status{Version: "1.2.3", Started: base, DataDir: "data"} },
 		Token:  func() sluice.Secret { return sluice.NewSecret(token) },
+		Prices: func() Prices { return Prices{Version: "v1", Date: "2026-11-24", Models: 3, Source: "/etc/prices.json"} },
+		RefreshPrices: func(context.Context) Prices {
+			return Prices{Version: "v1", Source: "/etc/prices.json", Error: "the list is older than the one in use"}
+		},
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Version: "1.2.3",
 	}
 	for _, c := range change {

@@ -57,6 +57,11 @@ func routes() []route {
 		get(RoleEditor, logs+"/{id}/response", "get-log-response", "Get the stored response body", handle((*server).getResponseBody)),
 		get(RoleViewer, scope+"/events", "follow-events", "Follow log entries as they come, as server-sent events", handle((*server).followEvents)),
 		get(RoleViewer, scope+"/analytics", "get-analytics", "Sums over time, from roll-ups", handle((*server).getAnalytics)),
+		get(RoleViewer, scope+"/prices", "get-prices", "Which price catalogue is in use", handle((*server).getPrices)),
+		{
+			Route{http.MethodPost, scope + "/prices/refresh", RoleAdmin, "refresh-prices", "Read the price catalogue anew from its source"},
+			handle((*server).refreshPrices),
+		},
 		get(RoleViewer, scope+"/status", "get-status", "What the process is doing", handle((*server).getStatus)),
 	}
 }

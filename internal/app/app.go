@@ -131,7 +131,7 @@ func (a *App) open(ctx, base context.Context) error {
 	if err := emptyDir(spool); err != nil {
 		return err
 	}
-	own, err := overrides(c.Prices.Models)
+	own, err := PriceOverrides(c.Prices.Models)
 	if err != nil {
 		return err
 	}
@@ -145,8 +145,9 @@ func (a *App) open(ctx, base context.Context) error {
 	a.view.Store(viewSettings(c, table))
 	a.admin = admin.New(admin.Deps{
 		Log: a.log, Settings: a.view.Load, Status: a.status, Logger: a.logger,
-		Token: func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
-		Done:  a.stopping, Version: a.options.Version,
+		Token:  func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
+		Prices: a.priceState, RefreshPrices: a.refreshNow,
+		Done: a.stopping, Version: a.options.Version,
 	})
 	return a.openFronts(ctx, base, c)
 }

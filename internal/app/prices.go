@@ -10,13 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/proxy"
 )
 
-// overrides reads the operator's own prices. The error holds all that is wrong, each with its key.
-func overrides(models map[string]config.ModelPrice) ([]price.Override, error) {
+// PriceOverrides reads the operator's own prices. The error holds all that is wrong, each with its key.
+func PriceOverrides(models map[string]config.ModelPrice) ([]price.Override, error) {
 	var list []price.Override
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(models)) {
@@ -77,6 +78,25 @@ func (a *App) refreshPrices(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// priceState is what the management API shows of the catalogue.
+func (a *App) priceState() admin.Prices {
+	state, c := a.prices.State(), a.prices.Load()
+	v := admin.Prices{
+		Version: state.Version, Date: state.Date.Format(time.DateOnly), Models: c.Len(), Source: a.loaded.Load().Config.Prices.Source,
+		Tried: state.Tried, Changed: state.Changed,
+	}
+	if state.Err != nil {
+		v.Error = state.Err.Error()
+	}
+	return v
+}
+
+// refreshNow reads the catalogue at a caller's wish.
+func (a *App) refreshNow(ctx context.Context) admin.Prices {
+	a.refreshOnce(ctx, a.loaded.Load().Config.Prices.Source)
+	return a.priceState()
 }
 
 func (a *App) refreshOnce(ctx context.Context, source string) {

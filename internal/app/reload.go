@@ -101,7 +101,7 @@ func (a *App) reload() {
 		a.refuse(err)
 		return
 	}
-	own, err := overrides(loaded.Config.Prices.Models)
+	own, err := PriceOverrides(loaded.Config.Prices.Models)
 	if err != nil {
 		a.refuse(err)
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	sluice "github.com/sluicehq/sluice"
+	server "github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/price"
 )
@@ -20,7 +21,7 @@ import (
 func (a *commands) priceCommand() *cobra.Command {
 	c := a.command("price", "Look at prices, and at the arithmetic of a cost", nil)
 	c.Example = "sluice price list openai\nsluice price get openai/gpt-5-mini --count input=1200 --count output=300"
-	c.AddCommand(a.priceListCommand(), a.priceGetCommand(), a.priceExplainCommand())
+	c.AddCommand(a.priceListCommand(), a.priceGetCommand(), a.priceExplainCommand(), a.priceUpdateCommand())
 	return c
 }
 
@@ -41,8 +42,26 @@ func (p *priceFlags) addFactors(f *pflag.FlagSet) {
 	f.StringVar(&p.f.SearchContext, "search-context", "", "`size` of search context that the answer named: low, medium, high")
 }
 
-// catalogue reads the list that the flags name.
-func (p *priceFlags) catalogue() (*price.Catalogue, error) {
+// catalogue reads the list that the flags name, else the built-in one, and puts the configuration's own
+// prices on top.
+func (a *commands) catalogue(p *priceFlags) (*price.Catalogue, error) {
+	c, err := p.list()
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := config.Load(a.source())
+	if err != nil {
+		return nil, err
+	}
+	own, err := server.PriceOverrides(loaded.Config.Prices.Models)
+	if err != nil {
+		return nil, &failure{code: exitConfig, err: err}
+	}
+	return c.With(own), nil
+}
+
+// list reads the list that the flags name.
+func (p *priceFlags) list() (*price.Catalogue, error) {
 	if p.file == "" {
 		return price.Embedded(), nil
 	}
@@ -107,7 +126,7 @@ func priceRowOf(m *price.Model, p *price.Price) priceRow {
 func (a *commands) priceListCommand() *cobra.Command {
 	var flags priceFlags
 	c := a.command("list [provider]", "List the prices that hold now (local)", func(_ *cobra.Command, given []string) error {
-		catalogue, err := flags.catalogue()
+		catalogue, err := a.catalogue(&flags)
 		if err != nil {
 			return err
 		}
@@ -218,7 +237,7 @@ func (a *commands) priceGetCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		catalogue, err := flags.catalogue()
+		catalogue, err := a.catalogue(&flags)
 		if err != nil {
 			return err
 		}
@@ -364,7 +383,7 @@ func (a *commands) priceExplainCommand() *cobra.Command {
 }
 
 func (a *commands) explainPrice(ctx context.Context, id string, flags *priceFlags) error {
-	catalogue, err := flags.catalogue()
+	catalogue, err := a.catalogue(flags)
 	if err != nil {
 		return err
 	}
@@ -456,4 +475,30 @@ func loggedCost(entry json.RawMessage) (logged, sluice.Usage, error) {
 		}
 	}
 	return l, u, nil
+}
+
+func (a *commands) priceUpdateCommand() *cobra.Command {
+	c := a.command("update", "Make the server read its price catalogue anew", func(cmd *cobra.Command, _ []string) error {
+		api, err := a.client()
+		if err != nil {
+			return err
+		}
+		p, err := api.RefreshPrices(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if !contains([]string{"table", "wide"}, a.flags.output) {
+			err = a.show(view{raw: p.Raw})
+		} else {
+			err = a.write(fmt.Sprintf("prices %s of %s, %d models, from %s\n", p.Version, p.Date, p.Models, printable(p.Source, false)))
+		}
+		if err == nil && p.Error != "" {
+			return &failure{code: exitFailed, what: "the catalogue was not taken: " + printable(p.Error, false), hint: "the one before stays in use; docs/prices.md shows the form"}
+		}
+		return err
+	})
+	c.Args = args(0, 0)
+	c.Long = "The server reads prices.source, a file or an https address. A catalogue that is broken, older or much smaller than\nthe one in use is refused, and the old one kept."
+	c.Example = "sluice price update"
+	return c
 }

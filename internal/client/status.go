@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -74,6 +75,40 @@ func (c *Client) Status(ctx context.Context) (*Status, error) {
 		return nil, fmt.Errorf("read status: %w", err)
 	}
 	return s, nil
+}
+
+// Prices tells which price catalogue a server uses, and how its last refresh went.
+type Prices struct {
+	Raw json.RawMessage `json:"-"` // as the API gave it
+
+	Version string `json:"version"`
+	Date    string `json:"date"`
+	Models  int    `json:"models"`
+	Source  string `json:"source"`
+	Error   string `json:"error"`
+}
+
+// RefreshPrices makes the server read its price catalogue anew. A catalogue that it refuses is no error:
+// Error says why.
+func (c *Client) RefreshPrices(ctx context.Context) (*Prices, error) {
+	header := http.Header{}
+	if !c.token.IsZero() {
+		header.Set("Authorization", "Bearer "+c.token.Reveal())
+	}
+	resp, err := c.send(ctx, http.MethodPost, c.api(nil, "prices", "refresh"), header, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var e envelope
+	if err := json.NewDecoder(resp.Body).Decode(&e); err != nil {
+		return nil, fmt.Errorf("read prices: %w", err)
+	}
+	p := &Prices{Raw: e.Result}
+	if err := json.Unmarshal(e.Result, p); err != nil {
+		return nil, fmt.Errorf("read prices: %w", err)
+	}
+	return p, nil
 }
 
 // GatewayURL asks the server for the address at which a gateway's provider is called. An unknown

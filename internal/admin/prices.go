@@ -1,0 +1,45 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+)
+
+// Prices tells which price catalogue costs are made with, and how its last refresh went.
+type Prices struct {
+	Version string    `json:"version"`
+	Date    string    `json:"date" doc:"day that the catalogue was made"`
+	Models  int       `json:"models" doc:"rows of the catalogue, the operator's own left out"`
+	Source  string    `json:"source" doc:"where it is refreshed from; empty: it is the built-in one"`
+	Tried   time.Time `json:"tried,omitzero" doc:"time of the last refresh"`
+	Changed time.Time `json:"changed,omitzero" doc:"when the catalogue was last replaced"`
+	Error   string    `json:"error" doc:"why the last refresh was refused; the catalogue before it is in use"`
+}
+
+func (s *server) getPrices(_ context.Context, in *AccountPath) (*output[Envelope[Prices]], error) {
+	if _, err := in.account(s.Settings()); err != nil {
+		return nil, err
+	}
+	return answer(s.Prices()), nil
+}
+
+// refreshPrices reads the catalogue anew. A refusal is an answer, not a failure: it says why, and that
+// the old catalogue holds.
+func (s *server) refreshPrices(ctx context.Context, in *AccountPath) (*output[Envelope[Prices]], error) {
+	if _, err := in.account(s.Settings()); err != nil {
+		return nil, err
+	}
+	if s.Prices().Source == "" {
+		return nil, &sluice.Error{Kind: sluice.KindInvalid, Msg: "there is nowhere to refresh prices from", Hint: "set prices.source to a file or an https address"}
+	}
+	return answer(s.RefreshPrices(ctx)), nil
+}
+
+// sameOrigin refuses what a page of another origin makes a browser send: without a token, being local
+// is all that lets a caller in.
+func sameOrigin(next http.Handler) http.Handler {
+	return http.NewCrossOriginProtection().Handler(next)
+}
