@@ -145,7 +145,7 @@ func (g *Gateway) Rows(until func(*Row) bool) ([]Row, error) {
 			}
 			rows = append(rows, p.Rows[i])
 		}
-		if p.Next == "" || len(p.Rows) == 0 {
+		if p.Next == "" {
 			return rows, nil
 		}
 		query = "per_page=1000&cursor=" + url.QueryEscape(p.Next)
