@@ -34,7 +34,7 @@ func (x *exchange) sortHeader() {
 			x.obey(f)
 		case hopByHop(f.Name) || contains(named, f.Name):
 		case strings.EqualFold(f.Name, "Cookie"):
-			if v := withoutOurCookie(f.Value); v != "" {
+			if v := withoutOurCookie(f.Value); v != "" || f.Value == "" { // some SDKs send an empty one
 				x.out = append(x.out, sluice.Field{Name: f.Name, Value: v})
 			}
 		default:
