@@ -67,32 +67,48 @@ func (b *Base) AppendDelta(dst []byte, entry string, noMetadata bool) []byte {
 	w := deltaWriter{dst: dst, entry: entry}
 	f := fields{left: entry}
 	at := 0 // the base's next field
-	for start, end := 0, 0; f.next(); start = end {
-		end = len(entry) - len(f.left)
-		if f.tag < tagID || f.tag == tagMetadata && noMetadata {
-			continue
+	for f.left != "" {
+		if at < len(b.fields) { // mostly it is the same, and need not be parsed
+			same := b.bytes[b.fields[at].start:b.fields[at].end]
+			if strings.HasPrefix(f.left, same) {
+				f.left = f.left[len(same):]
+				at++
+				w.count(deltaCopy, 1)
+				continue
+			}
 		}
-		i, same := b.find(at, &f, entry[start:end])
-		if i < 0 {
-			w.fresh(start, end)
-			continue
+		start := len(entry) - len(f.left)
+		if !f.next() {
+			break
 		}
-		if i > at {
-			w.count(deltaSkip, i-at)
-		}
-		at = i + 1
-		switch base := &b.fields[i]; {
-		case same:
-			w.count(deltaCopy, 1)
-		case f.isText && base.text > 0:
-			w.text(commonPrefix(b.bytes[base.text:base.end], f.text), f.text)
-		default:
-			w.count(deltaSkip, 1)
-			w.fresh(start, end)
+		if f.tag >= tagID && !(f.tag == tagMetadata && noMetadata) {
+			at = b.field(&w, at, &f, start, len(entry)-len(f.left))
 		}
 	}
 	w.flush()
 	return w.dst
+}
+
+// field tells the field that f stands at, from start to end of the entry, and returns the base's next one.
+func (b *Base) field(w *deltaWriter, at int, f *fields, start, end int) int {
+	i, same := b.find(at, f, w.entry[start:end])
+	if i < 0 {
+		w.fresh(start, end)
+		return at
+	}
+	if i > at {
+		w.count(deltaSkip, i-at)
+	}
+	switch base := &b.fields[i]; {
+	case same:
+		w.count(deltaCopy, 1)
+	case f.isText && base.text > 0:
+		w.text(commonPrefix(b.bytes[base.text:base.end], f.text), f.text)
+	default:
+		w.count(deltaSkip, 1)
+		w.fresh(start, end)
+	}
+	return i + 1
 }
 
 // find returns which of the base's fields from at on tells the field that f stands at: the same one, else
