@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -51,7 +52,7 @@ func (x *exchange) upstreamRequest() upstream.Request {
 		Private:    x.provider.Local || x.provider.Overridden(),
 		Repeatable: x.repeatable(),
 	}
-	if x.target.Query != "" {
+	if x.target.Query != "" || strings.HasSuffix(x.req.Target, "?") { // an empty query is one, as it was sent
 		req.Target += "?" + x.target.Query
 	}
 	if x.control.firstByte > 0 {
