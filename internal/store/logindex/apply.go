@@ -158,6 +158,9 @@ func allBefore(records []*reqlog.Record, pos reqlog.Pos) bool {
 func (p *part) reload(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	p.bases.forget()
+	if err := p.loadMore(ctx); err != nil {
+		return err
+	}
 	if err := p.texts.forget(ctx); err != nil {
 		return err
 	}
@@ -184,10 +187,12 @@ func newBatch(p *part, metadata []string, log *slog.Logger) *batch {
 type room struct {
 	rows        []row
 	data, delta []byte
+	more        []byte
 	args        []driver.NamedValue
 }
 
 // chunks are how many rows one statement inserts: as many as possible at once, with few texts to prepare.
+// Their data is kept and read together, so it must not be too many.
 func chunks() [3]int { return [3]int{100, 10, 1} }
 
 func (b *batch) run(ctx context.Context, records []*reqlog.Record) error {
@@ -323,18 +328,24 @@ func (b *batch) insertChunk(ctx context.Context, rows []row) error {
 }
 
 func (b *batch) insertAll(ctx context.Context, rows []row) error {
-	args := b.p.room.values(len(rows) * rowValues)
+	room, more := &b.p.room, b.p.lastMore+1
+	args := room.values(len(rows) * rowValues)
+	last := rows[0].id
 	for i := range rows {
-		rows[i].values(args[i*rowValues:])
+		rows[i].values(args[i*rowValues:], more*morePlaces+int64(i))
+		last = max(last, rows[i].id)
 	}
 	if err := b.p.insert(ctx, "rows", rowValues, args); err != nil {
 		return err
 	}
-	args = args[:2*len(rows)]
-	for i := range rows {
-		args[2*i].Value, args[2*i+1].Value = rows[i].id, rows[i].data
+	room.more = appendMore(room.more[:0], rows)
+	args = args[:3]
+	args[0].Value, args[1].Value, args[2].Value = more, last, room.more
+	if err := b.p.insert(ctx, "more", len(args), args); err != nil {
+		return err
 	}
-	return b.p.insert(ctx, "more", 2, args)
+	b.p.lastMore = more
+	return nil
 }
 
 // values returns room for n values of a statement.
@@ -361,10 +372,8 @@ func (b *batch) insertOne(ctx context.Context, one []row) error {
 		if err := b.gather.entry(ctx, &old.Entry, -1, true); err != nil {
 			return err
 		}
-		for _, table := range [...]string{"rows", "more"} {
-			if err := b.p.exec(ctx, "DELETE FROM "+table+" WHERE id = ?", id); err != nil {
-				return err
-			}
+		if err := b.p.exec(ctx, "DELETE FROM rows WHERE id = ?", id); err != nil {
+			return err
 		}
 		b.state.rows--
 	}
@@ -383,6 +392,10 @@ func (p *part) find(ctx context.Context, id int64) (reqlog.Row, bool, error) {
 	if err != nil || !found {
 		return into, false, err
 	}
+	if _, err := p.one(ctx, "SELECT data FROM more WHERE id = ?", []any{r.more / morePlaces}, &r.data); err != nil {
+		return into, false, err
+	}
+	r.data = fromMore(r.data, r.more%morePlaces)
 	return into, true, r.decode(lookup{
 		text: func(id int64) (string, error) { return p.texts.text(ctx, id) },
 		base: func(id int64) (*reqlog.Base, error) { return readBase(ctx, p.conn, id) },

@@ -68,7 +68,7 @@ func flagsOf(e *sluice.LogEntry) int64 {
 	return f | int64(min(max(e.Feedback, -1), 1)+1)<<shiftFeedback
 }
 
-// The first byte of more.data and open.data.
+// The first byte of the data of a row, and of open.data.
 const dataVersion = 1
 
 // errData is what malformed bytes of a row give.
@@ -189,7 +189,7 @@ type recentText struct {
 }
 
 // rowValues is how many values a row of rows has.
-const rowValues = 23
+const rowValues = 24
 
 // row is one row in the making. Its data lies in a buffer of the batch.
 type row struct {
@@ -251,7 +251,7 @@ func (r *row) anySpilled() bool {
 }
 
 // values puts the row's values where a statement takes them from, in the order of the table rows.
-func (r *row) values(args []driver.NamedValue) {
+func (r *row) values(args []driver.NamedValue, more int64) {
 	e := &r.record.Entry
 	flags := flagsOf(e)
 	if r.anySpilled() {
@@ -270,7 +270,7 @@ func (r *row) values(args []driver.NamedValue) {
 	args[4].Value = known(e.Timeline.FirstToken.Microseconds(), e.Timeline.FirstToken > 0)
 	args[5].Value, args[6].Value = known(in, inKnown), known(out, outKnown)
 	args[7].Value, args[8].Value = known(int64(e.Cost), e.Priced), int64(len(e.Attempts))
-	args[9].Value, args[10].Value = hashOf(e.EventID), hashOf(e.TraceID)
+	args[9].Value, args[10].Value, args[11].Value = hashOf(e.EventID), hashOf(e.TraceID), more
 }
 
 // hashOf returns what stands in a column for a text that nearly every row has another of. Upper and
@@ -292,17 +292,44 @@ func known(n int64, yes bool) any {
 	return nil
 }
 
-// stored is a row as it is read.
-type stored struct {
-	id, meta, flags int64
-	data            []byte
+// appendMore appends what more keeps for several rows.
+func appendMore(b []byte, rows []row) []byte {
+	for i := range rows {
+		b = binary.AppendUvarint(b, uint64(len(rows[i].data)))
+		b = append(b, rows[i].data...)
+	}
+	return b
 }
 
-// findText is the query for what decode needs of a row, in the order of stored.scan.
-const findText = "SELECT r.id, r.meta, r.flags, m.data FROM rows r CROSS JOIN more m ON m.id = r.id WHERE "
+const morePlaces = 1 << 8 // in a row of more
+
+// fromMore returns the data of the row at a place, or nil: b has no such place.
+func fromMore(b []byte, place int64) []byte {
+	r := cellReader{left: b}
+	for ; !r.bad; place-- {
+		n := r.unsigned()
+		if r.bad || n > uint64(len(r.left)) {
+			return nil
+		}
+		if place == 0 {
+			return r.left[:n]
+		}
+		r.left = r.left[n:]
+	}
+	return nil
+}
+
+// stored is a row as it is read.
+type stored struct {
+	id, meta, flags, more int64
+	data                  []byte
+}
+
+// findText is the query for what decode needs of a row, but for its data, in the order of stored.scan.
+const findText = "SELECT r.id, r.meta, r.flags, r.more FROM rows r WHERE "
 
 // scan returns where the columns of findText go.
-func (r *stored) scan() []any { return []any{&r.id, &r.meta, &r.flags, &r.data} }
+func (r *stored) scan() []any { return []any{&r.id, &r.meta, &r.flags, &r.more} }
 
 // lookup finds what rows refer to, by number.
 type lookup struct {

@@ -287,7 +287,11 @@ func (l *listing) chunk(ctx context.Context, p *part, w *where, c span) error {
 		if len(w.after) > 0 || l.skip > 0 {
 			limit = rawBatch
 		}
-		raw, err := p.readRaw(ctx, w, c, l.desc, limit)
+		bare := 0
+		if len(w.after) == 0 && len(w.spill) == 0 {
+			bare = int(min(l.skip, rawBatch))
+		}
+		raw, err := p.readRaw(ctx, w, c, l.desc, limit, bare)
 		if err != nil {
 			return err
 		}
@@ -315,21 +319,53 @@ func (l *listing) chunk(ctx context.Context, p *part, w *where, c span) error {
 	return nil
 }
 
-// readRaw reads rows without looking at them.
-func (p *part) readRaw(ctx context.Context, w *where, c span, desc bool, limit int) ([]stored, error) {
+// readRaw reads rows without looking at them, and the data of all but the first bare ones.
+func (p *part) readRaw(ctx context.Context, w *where, c span, desc bool, limit, bare int) ([]stored, error) {
 	direction := "ASC"
 	if desc {
 		direction = "DESC"
 	}
 	var raw []stored
-	err := all(ctx, p.read, func(r *sql.Rows) error {
+	// One transaction: a row and its data may go in between.
+	tx, err := p.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("rows of %s: %w", dayName(p.day), err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	err = all(ctx, tx, func(r *sql.Rows) error {
 		raw = append(raw, stored{})
 		return r.Scan(raw[len(raw)-1].scan()...)
 	}, findText+w.text()+" AND r.id >= ? AND r.id < ? ORDER BY r.id "+direction+" LIMIT ?", c.low, c.high, limit)
+	if err == nil && len(raw) > bare {
+		err = readMore(ctx, tx, raw[bare:])
+	}
 	if err != nil {
 		return nil, fmt.Errorf("rows of %s: %w", dayName(p.day), err)
 	}
 	return raw, nil
+}
+
+// readMore reads the data of rows.
+func readMore(ctx context.Context, q querier, raw []stored) error {
+	var ids []int64
+	for i := range raw {
+		if id := raw[i].more / morePlaces; len(ids) == 0 || ids[len(ids)-1] != id {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	data := map[int64][]byte{}
+	err := all(ctx, q, func(r *sql.Rows) error {
+		var id int64
+		var b []byte
+		err := r.Scan(&id, &b)
+		data[id] = b
+		return err
+	}, "SELECT m.id, m.data FROM more m WHERE "+in("m.id", slices.Compact(ids)))
+	for i := range raw {
+		raw[i].data = fromMore(data[raw[i].more/morePlaces], raw[i].more%morePlaces)
+	}
+	return err
 }
 
 // take looks at one row: whether it passes, is to be skipped, or belongs to the page.
@@ -439,7 +475,7 @@ func (x *Index) Get(ctx context.Context, account string, id sluice.ID) (reqlog.R
 	var found reqlog.Row
 	ok := false
 	err := x.with(ctx, dayOf(id), func(p *part) error {
-		raw, err := p.readRaw(ctx, &where{}, span{rowOf(id), rowOf(id) + 1}, false, 1)
+		raw, err := p.readRaw(ctx, &where{}, span{rowOf(id), rowOf(id) + 1}, false, 1, 0)
 		if err != nil || len(raw) == 0 {
 			return err
 		}

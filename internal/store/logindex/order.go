@@ -155,7 +155,7 @@ func (l *listing) ordered(ctx context.Context) (reqlog.Page, error) {
 // fetch adds a row to the page, unless it has been removed meanwhile.
 func (l *listing) fetch(ctx context.Context, at place, page *reqlog.Page) error {
 	return l.x.with(ctx, at.day, func(p *part) error {
-		raw, err := p.readRaw(ctx, &where{}, span{at.row, at.row + 1}, false, 1)
+		raw, err := p.readRaw(ctx, &where{}, span{at.row, at.row + 1}, false, 1, 0)
 		if err != nil || len(raw) == 0 {
 			return err
 		}
@@ -239,7 +239,7 @@ func (l *listing) rank(ctx context.Context, p *part, w *where, a ranked, text, a
 	var into reqlog.Row
 	var err error
 	if asked || text && a.number == spilled {
-		if raw, err = p.readRaw(ctx, &where{}, span{a.at.row, a.at.row + 1}, false, 1); err != nil || len(raw) == 0 {
+		if raw, err = p.readRaw(ctx, &where{}, span{a.at.row, a.at.row + 1}, false, 1, 0); err != nil || len(raw) == 0 {
 			return false, err
 		}
 		if err := raw[0].decode(p.lookup(ctx), &into); err != nil {

@@ -271,15 +271,16 @@ type part struct {
 	used uint64
 
 	// What follows up to rollMu is the writer's: Index.write guards it.
-	texts   texts
-	bases   bases
-	open    map[int64]struct{} // rows of the open marks
-	values  map[setKey]*valueSet
-	state   state
-	flushed int64  // the last unix minute that has stored cells
-	cell    []byte // room for one encoded cell
-	room    room
-	gather  *gather // kept for its room
+	texts    texts
+	bases    bases
+	lastMore int64              // the last id of more
+	open     map[int64]struct{} // rows of the open marks
+	values   map[setKey]*valueSet
+	state    state
+	flushed  int64  // the last unix minute that has stored cells
+	cell     []byte // room for one encoded cell
+	room     room
+	gather   *gather // kept for its room
 
 	names     names
 	readBases readBases
@@ -319,6 +320,9 @@ func (p *part) load(ctx context.Context, seed func(p *part) error) (err error) {
 	if err := p.texts.load(ctx); err != nil {
 		return err
 	}
+	if err := p.loadMore(ctx); err != nil {
+		return err
+	}
 	found, err := p.loadState(ctx)
 	if err != nil {
 		return err
@@ -340,6 +344,11 @@ func (p *part) load(ctx context.Context, seed func(p *part) error) (err error) {
 		return err
 	}
 	return p.loadPending(ctx)
+}
+
+func (p *part) loadMore(ctx context.Context) error {
+	_, err := p.one(ctx, "SELECT ifnull(max(id), 0) FROM more", nil, &p.lastMore)
+	return err
 }
 
 func (p *part) loadOpen(ctx context.Context) error {

@@ -87,10 +87,11 @@ func (x *Index) trimSome(ctx context.Context, day, bound int64) (rows int64, mor
 			s.trimmed = max(p.state.trimmed, ids[len(ids)-1]+1)
 		}
 		err = p.tx(ctx, func() error {
-			for _, table := range [...]string{"rows", "more"} {
-				if err := p.exec(ctx, "DELETE FROM "+table+" WHERE id < ?", s.trimmed); err != nil {
-					return err
-				}
+			if err := p.exec(ctx, "DELETE FROM rows WHERE id < ?", s.trimmed); err != nil {
+				return err
+			}
+			if err := p.exec(ctx, "DELETE FROM more WHERE last < ?", s.trimmed); err != nil {
+				return err
 			}
 			return p.saveState(ctx, s)
 		})

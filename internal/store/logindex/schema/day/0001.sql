@@ -48,13 +48,18 @@ CREATE TABLE rows (
 	cost INTEGER, -- nano-USD
 	attempts INTEGER NOT NULL,
 	event INTEGER, -- hash of the event id, of the trace id
-	trace INTEGER
+	trace INTEGER,
+	more INTEGER NOT NULL -- where its data lies: an id of more times 256, and the place in it
 );
 
+-- One row holds the data of those that were inserted together. What belongs to a row that was replaced
+-- stays until the others go, too.
 CREATE TABLE more (
 	id INTEGER PRIMARY KEY,
+	last INTEGER NOT NULL, -- the largest id of those rows
 	data BLOB NOT NULL
 );
+CREATE INDEX more_by_last ON more (last);
 
 -- Entries that the rows of calls like them are told by, less their metadata.
 CREATE TABLE bases (
