@@ -33,6 +33,7 @@ type text struct {
 	fault    answer.Fault
 	flat     string
 	usage    bool
+	timed    bool // it has timings, which each chunk may have
 	choices  bool
 	answered bool // it holds a part of an answer, so a flat message is no error's
 	delta    bool
@@ -76,7 +77,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 		h.usage(v)
 	case timings:
 		if u := timingsOf(v); u.Known() && !h.counted {
-			x.usage = true
+			x.timed = true
 			merge(&h.r.Usage, u)
 		}
 	case duration:
@@ -170,7 +171,7 @@ func (h *handler) End(t answer.Text) {
 		h.r.Seen |= wire.SeenEnd
 	}
 	// Chat completions report usage in a chunk without choices, or in the last one that has some.
-	last := x.usage && !h.endpoint.typed && (!x.choices || h.r.Finish != "")
+	last := !h.endpoint.typed && (x.usage && !x.choices || (x.usage || x.timed) && h.r.Finish != "")
 	known := h.r.Usage.Basis == sluice.BasisProvider || h.duration.Known || h.pictures.Known || h.pages.Known
 	if (final || last) && known {
 		h.r.Seen |= wire.SeenUsage

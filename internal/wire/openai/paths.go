@@ -126,6 +126,8 @@ func chatPaths() []path {
 	paths := []path{
 		{"x_groq.usage", jsonpick.Whole, usage},
 		{"timings", jsonpick.Whole, timings},
+		{"content", jsonpick.Some, content}, // llama.cpp's own completions
+		{"stop_type", jsonpick.Whole, finish},
 		{"x_groq.error", jsonpick.Whole, failure},
 		{"x_groq.error.message", jsonpick.Whole, message},
 		{"choices", jsonpick.Some, choices},
