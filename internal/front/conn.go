@@ -65,15 +65,20 @@ type netConn interface {
 // connection, because a client that has left comes back on another one.
 func (c *conn) serve(ctx context.Context) {
 	handed := false
+	defer func() {
+		if cause := recover(); cause != nil {
+			c.s.panicked(ctx, cause) // ours: a fault in one connection must not end the others
+		}
+		if !handed {
+			c.end()
+		}
+	}()
 	more := c.s.options.TLS == nil || c.handshake(ctx, &handed)
 	for more {
 		var r *refusal
 		if more, r = c.next(ctx, &handed); r != nil {
 			c.refuse(r)
 		}
-	}
-	if !handed {
-		c.end()
 	}
 }
 
@@ -156,25 +161,18 @@ func (c *conn) readHead() (int, *refusal) {
 	var scan http1.HeadScan
 	var until time.Time
 	most := c.s.options.HeaderBytes
+	if most <= 0 {
+		most = http.DefaultMaxHeaderBytes
+	}
 	for blank := false; ; {
 		if !blank && bytes.HasPrefix(c.rest, []byte("\r\n")) {
 			blank = true
 			c.skip(2) // some clients end a body with an empty line too many (RFC 9112, 2.2)
 		}
-		if len(c.rest) > 0 && !http1.IsTokenByte(c.rest[0]) && (blank || string(c.rest) != "\r") {
-			return 0, bad("this is not an HTTP/1.1 request")
-		}
-		n, err := scan.End(c.rest)
-		switch {
-		case err != nil:
-			return 0, bad(err.Error())
-		case n > most, n == 0 && len(c.rest) >= most:
-			if !scan.Lines() {
-				return 0, &refusal{http.StatusRequestURITooLong, "the request line is too long"}
+		if blank || string(c.rest) != "\r" {
+			if n, r := scanHead(&scan, c.rest, most); n > 0 || r != nil {
+				return n, r
 			}
-			return 0, &refusal{http.StatusRequestHeaderFieldsTooLarge, "the head is too large"}
-		case n > 0:
-			return n, nil
 		}
 		if until.IsZero() {
 			until = deadline(c.s.options.HeaderTime)
@@ -185,6 +183,23 @@ func (c *conn) readHead() (int, *refusal) {
 			return 0, nil
 		}
 	}
+}
+
+// scanHead looks for the end of the head at the front of b. It refuses at once what cannot become one.
+func scanHead(scan *http1.HeadScan, b []byte, most int) (int, *refusal) {
+	if len(b) > 0 && !http1.IsTokenByte(b[0]) {
+		return 0, bad("this is not an HTTP/1.1 request")
+	}
+	n, err := scan.End(b)
+	switch {
+	case err != nil:
+		return 0, bad(err.Error())
+	case n <= most && (n > 0 || len(b) < most):
+		return n, nil
+	case scan.Lines():
+		return 0, &refusal{http.StatusRequestHeaderFieldsTooLarge, "the head is too large"}
+	}
+	return 0, &refusal{http.StatusRequestURITooLong, "the request line is too long"}
 }
 
 // deadline is the moment d from now; the zero time when d is 0.

@@ -27,7 +27,7 @@ type chunkState uint8
 
 const (
 	chunkSize      chunkState = iota // a digit of a chunk's size
-	chunkSpace                       // white space behind the size, which only the line's end or an extension may follow
+	chunkSpace                       // white space behind the size, which only the line's end may follow
 	chunkExtension                   // dropped
 	chunkSizeLF
 	chunkData
@@ -87,9 +87,6 @@ func (d *Chunked) step(c byte) error {
 	case chunkSpace:
 		switch c {
 		case ' ', '\t':
-			return d.extension()
-		case ';':
-			d.state = chunkExtension
 			return d.extension()
 		case '\r':
 			d.state = chunkSizeLF
