@@ -145,6 +145,41 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// BenchmarkGather counts rows in memory, as one transaction does after another.
+func BenchmarkGather(b *testing.B) {
+	for _, many := range []bool{false, true} {
+		b.Run(fmt.Sprintf("many=%v", many), func(b *testing.B) {
+			x := openTest(b, b.TempDir())
+			f := &traffic{rand: rand.New(rand.NewPCG(1, 2)), many: many}
+			at := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+			p, err := x.acquire(b.Context(), at.UnixMilli()/dayMillis, true)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer x.release(p)
+			entries := make([]sluice.LogEntry, 500)
+			for i := range entries {
+				if entries[i] = f.chat(at); many {
+					entries[i] = f.entry(at)
+				}
+			}
+			g := p.newGather(nil)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if err := g.entry(b.Context(), &entries[i%len(entries)], 1, true); err != nil {
+					b.Fatal(err)
+				}
+				if i%len(entries) == len(entries)-1 {
+					if err := g.spread(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+					g.keep()
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkRead(b *testing.B) {
 	for _, many := range []bool{false, true} {
 		f := &traffic{rand: rand.New(rand.NewPCG(1, 2)), many: many}

@@ -110,8 +110,12 @@ func TestSettingsOfAFile(t *testing.T) {
 			name string
 			want string
 		}{
-			{p.conn, "busy_timeout", "10000"}, {p.read, "busy_timeout", "10000"}, {p.conn, "journal_mode", "wal"},
-			{p.conn, "synchronous", "1"}, {p.read, "query_only", "1"}, {x.copies.conn, "synchronous", "2"},
+			{p.conn, "busy_timeout", "10000"},
+			{p.read, "busy_timeout", "10000"},
+			{p.conn, "journal_mode", "wal"},
+			{p.conn, "synchronous", "1"},
+			{p.read, "query_only", "1"},
+			{x.copies.conn, "synchronous", "2"},
 		} {
 			err := all(t.Context(), c.q, func(r *sql.Rows) error {
 				var got string

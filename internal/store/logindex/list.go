@@ -437,10 +437,10 @@ func (l *listing) page(ctx context.Context) (reqlog.Page, error) {
 
 // cursors sets where the page before and the page after begin.
 func (l *listing) cursors(page *reqlog.Page) {
-	before, after := l.at, l.at
+	after := l.at
 	if n := len(page.Rows); n > 0 {
-		before, after = l.boundary(page.Rows[0].Entry.ID, true), l.boundary(page.Rows[n-1].Entry.ID, false)
-		page.Prev = before.cursor()
+		after = l.boundary(page.Rows[n-1].Entry.ID, false)
+		page.Prev = l.boundary(page.Rows[0].Entry.ID, true).cursor()
 	}
 	switch {
 	case l.q.Back:

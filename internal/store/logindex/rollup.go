@@ -219,8 +219,9 @@ func (g *gather) add(ctx context.Context, e *sluice.LogEntry, k kindKey, sign in
 	if len(g.metadata) == 0 || len(e.Metadata) == 0 {
 		return nil
 	}
+	kind := k // the function would have k allocated for every exchange
 	return g.addMeta(ctx, e, func(question int32, value int64) error {
-		return g.both(ctx, &k, question, int32(value), func(c *cell) { c.add(&g.share, sign) })
+		return g.both(ctx, &kind, question, int32(value), func(c *cell) { c.add(&g.share, sign) })
 	})
 }
 
@@ -235,8 +236,12 @@ func (g *gather) spread(ctx context.Context) error {
 			return err
 		}
 		for _, one := range [...]struct{ question, value int32 }{
-			{questionTotal, 0}, {questionStatus, k.status}, {questionCache, int32(k.cache)},
-			{questionProvider, k.provider}, {questionModel, k.model}, {questionCaller, k.caller},
+			{questionTotal, 0},
+			{questionStatus, k.status},
+			{questionCache, int32(k.cache)},
+			{questionProvider, k.provider},
+			{questionModel, k.model},
+			{questionCaller, k.caller},
 		} {
 			if err := g.both(ctx, k, one.question, one.value, merge); err != nil {
 				return err
