@@ -107,9 +107,9 @@ func (a *App) refreshOnce(ctx context.Context, source string) {
 	switch {
 	case ctx.Err() != nil && err != nil:
 	case err != nil:
-		a.logger.Error("the price catalogue was not taken: the one before stays in use", "version", state.Version, "error", err)
+		a.logger.ErrorContext(ctx, "the price catalogue was not taken: the one before stays in use", "version", state.Version, "error", err)
 	case state.Version != before:
-		a.logger.Info("price catalogue taken", "version", state.Version)
+		a.logger.InfoContext(ctx, "price catalogue taken", "version", state.Version)
 		loaded := a.loaded.Load()
 		a.proxy.SetSettings(proxy.NewSettings(&loaded.Config, a.table.Load(), a.prices.Load()))
 	}

@@ -52,7 +52,7 @@ func (a *App) watch(ctx context.Context) {
 				}
 			})
 			if err != nil && ctx.Err() == nil {
-				a.logger.Warn("the configuration file is not watched: send SIGHUP to reload", "error", err)
+				a.logger.WarnContext(ctx, "the configuration file is not watched: send SIGHUP to reload", "error", err)
 			}
 		})
 	}
@@ -160,7 +160,7 @@ func (a *App) debug(ctx context.Context) {
 		return
 	}
 	if !strings.HasPrefix(addr, "127.0.0.1:") && !strings.HasPrefix(addr, "[::1]:") {
-		a.logger.Error("SLUICE_DEBUG_PPROF must be a loopback address, such as 127.0.0.1:6060")
+		a.logger.ErrorContext(ctx, "SLUICE_DEBUG_PPROF must be a loopback address, such as 127.0.0.1:6060")
 		return
 	}
 	mux := http.NewServeMux()
@@ -169,7 +169,7 @@ func (a *App) debug(ctx context.Context) {
 	server := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	a.running.Go(func() {
 		if err := server.ListenAndServe(); err != nil && ctx.Err() == nil {
-			a.logger.Error("profiles are not served", "error", err)
+			a.logger.ErrorContext(ctx, "profiles are not served", "error", err)
 		}
 	})
 	a.running.Go(func() {

@@ -269,7 +269,9 @@ func testStrictKeepsAnErrorEvent(t *testing.T, f proxytest.Front) {
 	}
 }
 
-func TestStrictCountsWhatFollowsTheEnd(t *testing.T) { proxytest.Each(t, testStrictCountsWhatFollowsTheEnd) }
+func TestStrictCountsWhatFollowsTheEnd(t *testing.T) {
+	proxytest.Each(t, testStrictCountsWhatFollowsTheEnd)
+}
 
 func testStrictCountsWhatFollowsTheEnd(t *testing.T, f proxytest.Front) {
 	step := make(chan struct{})
@@ -495,7 +497,9 @@ func testShutdownBreaksStreamsOff(t *testing.T, f proxytest.Front) {
 	}
 }
 
-func TestGzipAnswerPassesEncodedAndIsCounted(t *testing.T) { proxytest.Each(t, testGzipAnswerPassesEncodedAndIsCounted) }
+func TestGzipAnswerPassesEncodedAndIsCounted(t *testing.T) {
+	proxytest.Each(t, testGzipAnswerPassesEncodedAndIsCounted)
+}
 
 func testGzipAnswerPassesEncodedAndIsCounted(t *testing.T, f proxytest.Front) {
 	var packed bytes.Buffer

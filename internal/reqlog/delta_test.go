@@ -103,7 +103,7 @@ func FuzzDelta(f *testing.F) {
 	like, e := AppendEntry(nil, randomEntry(rng)), AppendEntry(nil, randomEntry(rng))
 	f.Add(like, e)
 	f.Add(like, like)
-	f.Add(like, []byte{1<<2 | deltaSkip, 2<<2 | deltaCopy, 3<<2 | deltaText, 1, 'x', 2<<2 | deltaFresh, 11 << 1, 4})
+	f.Add(like, []byte{1<<2 | deltaSkip, 2<<2 + deltaCopy, 3<<2 | deltaText, 1, 'x', 2<<2 | deltaFresh, 11 << 1, 4})
 	f.Fuzz(func(t *testing.T, like, in []byte) {
 		base, err := NewBase(string(like))
 		if err != nil {

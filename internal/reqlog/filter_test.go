@@ -1,6 +1,7 @@
 package reqlog
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ func TestParseFilterRefuses(t *testing.T) {
 		"model:" + strings.Repeat("x", maxFilterBytes): "",
 	} {
 		_, err := ParseFilter(in)
-		e, ok := err.(*sluice.Error)
+		e, ok := errors.AsType[*sluice.Error](err)
 		if !ok || e.Kind != sluice.KindInvalid || e.Field != "q" || e.Msg == "" || !strings.Contains(e.Hint, hint) {
 			t.Errorf("ParseFilter(%.40q) = %#v; want an invalid q with a hint of %q", in, err, hint)
 		}

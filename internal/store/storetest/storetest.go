@@ -24,8 +24,16 @@ func Log(t *testing.T, open func(*testing.T) reqlog.Store) {
 		name string
 		run  func(*testing.T, func(*testing.T) *feed)
 	}{
-		{"rows", logRows}, {"marks", logMarks}, {"again", logAgain}, {"pages", logPages}, {"ranges", logRanges},
-		{"orders", logOrders}, {"filters", logFilters}, {"totals", logTotals}, {"trim", logTrim}, {"refusals", logRefusals},
+		{"rows", logRows},
+		{"marks", logMarks},
+		{"again", logAgain},
+		{"pages", logPages},
+		{"ranges", logRanges},
+		{"orders", logOrders},
+		{"filters", logFilters},
+		{"totals", logTotals},
+		{"trim", logTrim},
+		{"refusals", logRefusals},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			group.run(t, func(t *testing.T) *feed { return &feed{Store: open(t), t: t} })

@@ -40,7 +40,8 @@ var plan = answer.Compile(places()) //nolint:gochecknoglobals // immutable
 // "response".
 func places() []answer.Place[what] {
 	p := []answer.Place[what]{
-		{At: "type", Tells: kind}, {At: "event_type", Tells: kind},
+		{At: "type", Tells: kind},
+		{At: "event_type", Tells: kind},
 		{At: "message", Tells: message},
 		{At: "error.message", Tells: message},
 	}

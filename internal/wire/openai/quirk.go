@@ -10,10 +10,10 @@ import (
 type Quirk uint8
 
 const (
-	// ReasoningApart: usage.reasoning_tokens are billed apart and no part of completion_tokens, although
+	// ReasoningApart says that usage.reasoning_tokens are billed apart and no part of completion_tokens, although
 	// the total leaves them out too (Perplexity).
 	ReasoningApart Quirk = 1 << iota
-	// TotalHoldsAll: completion_tokens leave thoughts out without saying so, and only total_tokens have
+	// TotalHoldsAll says that completion_tokens leave thoughts out without saying so, and only total_tokens have
 	// them (Google's layer in this dialect; Kong/kong issue 14816 is about 10 tokens in place of 298).
 	TotalHoldsAll
 )
