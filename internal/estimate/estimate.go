@@ -87,13 +87,13 @@ func (c *Counter) Usage(kind Kind, model string, request, response []byte) sluic
 }
 
 // prompt counts a request's tokens.
-func (c *Counter) prompt(model string, t *text, tools []byte) int64 {
+func (c *Counter) prompt(model string, t *text, tools string) int64 {
 	n := c.count(model, strings.TrimSuffix(t.String(), "\n"), t.full()) + t.numbers
 	if t.messages > 0 {
 		n += int64(perMessage*t.messages + perName*t.names + perAnswer)
 	}
 	if len(tools) > 0 {
-		n += c.count(model, string(tools), false) * 10 / 12 // providers write definitions tighter than JSON
+		n += c.count(model, tools, false) * 10 / 12 // providers write definitions tighter than JSON
 	}
 	return n
 }

@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 			"Claude counts 15 percent more: 200 words and a space are 201 by OpenAI's", KindText, "claude-x", `{"system":"` + strings.Repeat("hello world ", 100) + `"}`,
 			`{"content":[{"type":"text","text":"hello world"}]}`, 201 * 115 / 100, 2,
 		},
-		{"lines of JSON", KindText, "llama", `{"prompt":"hello world"}`, "{\"response\":\"hello\"}\n{\"response\":\" world\"}\n", 2, 3},
+		{"lines of JSON", KindText, "llama", `{"prompt":"hello world"}`, "{\"response\":\"hello\"}\n{\"response\":\" world\"}\n", 2, 2},
 		{"no JSON at all", KindText, "x", "\x00\x01", "\xff\xfe", -1, -1},
 		{"nothing stored", KindText, "x", "", "", -1, -1},
 		{"an endpoint that has no tokens", KindNone, "x", `{"prompt":"hello world"}`, `{"text":"hello"}`, -1, -1},

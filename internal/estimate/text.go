@@ -2,9 +2,9 @@ package estimate
 
 import (
 	"bytes"
-	"encoding/json"
-	"io"
 	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/sluicehq/sluice/internal/wire/sse"
 )
@@ -50,41 +50,42 @@ func set(names ...string) map[string]bool {
 }
 
 // prompt gathers the text of a request body. Definitions of tools are returned apart, as JSON.
-func prompt(body []byte) (t *text, tools []byte) {
+func prompt(body []byte) (t *text, tools string) {
 	t = &text{}
-	var top map[string]json.RawMessage
-	if json.Unmarshal(body, &top) != nil {
-		return t, nil
+	if !gjson.ValidBytes(body) {
+		return t, ""
 	}
-	for _, name := range [...]string{"tools", "functions"} {
-		tools = append(tools, top[name]...)
-		delete(top, name)
-	}
-	wanted := promptNames()
-	for name, value := range top {
-		if name == "model" {
-			continue
+	w := walker{text: t, wanted: promptNames(), prompt: true}
+	gjson.ParseBytes(body).ForEach(func(key, value gjson.Result) bool {
+		switch name := key.String(); name {
+		case "tools", "functions":
+			tools += value.Raw
+		default:
+			w.value(name, value, 1)
 		}
-		w := walker{text: t, wanted: wanted, prompt: true}
-		w.value(json.NewDecoder(bytes.NewReader(value)), name)
-	}
+		return true
+	})
 	return t, tools
 }
 
-// answer gathers the text of an answer, whole or a stream of events.
+// answer gathers the text of an answer: one JSON text, lines of them, or a stream of events.
 func answer(body []byte) *text {
 	t := &text{}
-	wanted := answerNames()
+	w := walker{text: t, wanted: answerNames()}
 	if first := bytes.TrimLeft(body, "\xef\xbb\xbf \t\r\n"); len(first) > 0 && (first[0] == '{' || first[0] == '[') {
-		for dec := json.NewDecoder(bytes.NewReader(first)); ; { // one text, or one a line
-			w := walker{text: t, wanted: wanted}
-			if !w.value(dec, "") {
-				return t
-			}
+		if gjson.ValidBytes(first) {
+			w.value("", gjson.ParseBytes(first), 0)
+			return t
 		}
+		w.joined = true
+		for line := range bytes.Lines(first) {
+			w.value("", gjson.ParseBytes(line), 0)
+		}
+		return t
 	}
+	w.joined = true
 	var s sse.Splitter
-	e := &events{text: t, wanted: wanted}
+	e := &events{walker: w}
 	s.Write(body, e)
 	s.Close(e)
 	return t
@@ -92,8 +93,7 @@ func answer(body []byte) *text {
 
 // events takes the text of stream events as they come.
 type events struct {
-	text   *text
-	wanted map[string]bool
+	walker walker
 	data   []byte
 }
 
@@ -109,19 +109,15 @@ func (e *events) Data(piece []byte) {
 func (e *events) End([]byte) {
 	data := e.data
 	e.data = e.data[:0]
-	var kind struct {
-		Type string `json:"type"`
-	}
-	if json.Unmarshal(data, &kind) != nil {
-		return // [DONE], or cut
-	}
-	for _, again := range [...]string{".done", ".added", ".completed", ".incomplete", ".created", ".in_progress", ".failed"} {
-		if strings.HasPrefix(kind.Type, "response.") && strings.HasSuffix(kind.Type, again) {
-			return
+	if bytes.Contains(data, []byte(`"response.`)) {
+		kind := gjson.GetBytes(data, "type").String()
+		for _, again := range [...]string{".done", ".added", ".completed", ".incomplete", ".created", ".in_progress", ".failed"} {
+			if strings.HasPrefix(kind, "response.") && strings.HasSuffix(kind, again) {
+				return
+			}
 		}
 	}
-	w := walker{text: e.text, wanted: e.wanted, joined: true}
-	w.value(json.NewDecoder(bytes.NewReader(data)), "")
+	e.walker.value("", gjson.ParseBytes(data), 0)
 }
 
 // maxDepth bounds the nesting that is followed.
@@ -133,63 +129,48 @@ type walker struct {
 	wanted map[string]bool
 	prompt bool // count messages, names and token ids
 	joined bool // pieces of one text: nothing between them
-	depth  int
 }
 
-// value reads one value that is the member name of something. false: there is none, or it is broken.
-func (w *walker) value(dec *json.Decoder, name string) bool {
-	token, err := dec.Token()
-	if err != nil {
-		return false
-	}
-	switch v := token.(type) {
-	case json.Delim:
-		w.depth++
-		defer func() { w.depth-- }()
-		if w.depth > maxDepth {
-			_, _ = io.Copy(io.Discard, dec.Buffered())
-			return false
-		}
-		if v == '{' {
-			return w.object(dec)
-		}
-		for dec.More() {
-			if !w.value(dec, name) {
-				return false
-			}
-		}
-		_, err = dec.Token()
-		return err == nil
-	case string:
-		w.take(name, v)
-	case float64:
+// value takes what v holds, which is the member name of something.
+func (w *walker) value(name string, v gjson.Result, depth int) {
+	switch v.Type {
+	case gjson.String:
+		w.take(name, v.Str)
+	case gjson.Number:
 		if w.prompt && (name == "input" || name == "prompt") {
 			w.text.numbers++
 		}
+	case gjson.JSON:
+		if depth > maxDepth {
+			return
+		}
+		object := v.IsObject()
+		v.ForEach(func(key, value gjson.Result) bool {
+			member := name
+			if object {
+				member = key.Str
+				w.count(member, depth)
+			}
+			w.value(member, value, depth+1)
+			return true
+		})
+	default: // true, false and null are no text
 	}
-	return true
 }
 
-// object reads the members of an object that has been opened.
-func (w *walker) object(dec *json.Decoder) bool {
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return false
-		}
-		name, _ := key.(string)
-		if w.prompt && name == "role" {
-			w.text.messages++
-		}
-		if w.prompt && name == "name" && w.depth == 2 {
+// count counts the members that cost tokens beside their text.
+func (w *walker) count(member string, depth int) {
+	if !w.prompt {
+		return
+	}
+	switch member {
+	case "role":
+		w.text.messages++
+	case "name":
+		if depth == 2 { // of a message, not of something inside it
 			w.text.names++
 		}
-		if !w.value(dec, name) {
-			return false
-		}
 	}
-	_, err := dec.Token()
-	return err == nil
 }
 
 // take takes a string in if its member is wanted. Encoded files are no text.
