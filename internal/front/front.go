@@ -41,8 +41,9 @@ type Sink interface {
 	Flush() error
 	// Trailer takes the fields after the body.
 	Trailer(h sluice.Header)
-	// BodyTimeout bounds the next pause within the request's body; 0 lifts the bound.
+	// BodyTimeout bounds each pause within the request's body from here on; 0 lifts the bound. Unlike
+	// the others it may be called by whoever reads the body.
 	BodyTimeout(d time.Duration)
-	// Duplex allows the request's body to be read after Head.
+	// Duplex allows the request's body to be read after Head, and by another goroutine.
 	Duplex()
 }

@@ -3,6 +3,7 @@
 package front
 
 import (
+	"errors"
 	"io"
 	"syscall"
 )
@@ -43,17 +44,15 @@ func (c *conn) readWhenReady() error {
 func (c *conn) readFD(fd uintptr) bool {
 	c.borrow()
 	for {
-		c.readable.n, c.readable.err = syscall.Read(int(fd), *c.buf)
-		if c.readable.err != syscall.EINTR {
-			break
+		n, err := syscall.Read(int(fd), *c.buf)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			c.giveBack()
+			return false
 		}
-	}
-	switch c.readable.err {
-	case nil:
+		c.readable.n, c.readable.err = n, err
 		return true
-	case syscall.EAGAIN:
-		c.giveBack()
-		return false
 	}
-	return true
 }

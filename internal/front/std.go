@@ -1,11 +1,12 @@
 package front
 
 import (
-	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -44,6 +45,7 @@ type httpFront struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	ctrl *http.ResponseController
+	body *stdBody // nil: the request has none
 	vals []string // one value per field line of the answer: backs the slices of the header map
 }
 
@@ -62,7 +64,8 @@ func (f *httpFront) take(w http.ResponseWriter, r *http.Request) {
 		Length: r.ContentLength, Secure: r.TLS != nil,
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		f.req.Body = r.Body
+		f.body = &stdBody{from: r.Body, ctrl: f.ctrl}
+		f.req.Body = f.body
 	}
 	if len(r.Trailer) > 0 {
 		f.req.Trailer = f.trailer
@@ -125,14 +128,36 @@ func (f *httpFront) Trailer(h sluice.Header) {
 }
 
 func (f *httpFront) BodyTimeout(d time.Duration) {
-	until := time.Time{}
-	if d > 0 {
-		until = time.Now().Add(d)
+	if f.body == nil {
+		return
 	}
-	// Not supported means a front of a test, which has no slow clients.
-	if err := f.ctrl.SetReadDeadline(until); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return // the connection is gone: the next read says so
+	f.body.pause.Store(int64(d))
+	if d <= 0 && !f.body.failed.Load() {
+		_ = f.ctrl.SetReadDeadline(time.Time{}) // if it fails, so will the next read
 	}
 }
 
 func (f *httpFront) Duplex() { _ = f.ctrl.EnableFullDuplex() } // HTTP/2 is duplex as it is, and says so by an error
+
+// stdBody is a request's body whose reads are bounded. It is no part of the httpFront, because whoever
+// reads it may do so for a moment longer than the call lasts.
+type stdBody struct {
+	from  io.Reader
+	ctrl  *http.ResponseController
+	pause atomic.Int64 // a time.Duration; 0: unbounded
+	// failed bodies keep their deadline: net/http must not wait for the rest before it sends the answer.
+	failed atomic.Bool
+}
+
+// Read implements io.Reader.
+func (b *stdBody) Read(p []byte) (int, error) {
+	if d := b.pause.Load(); d > 0 {
+		// A front of a test may not support it, and has no slow clients; if it fails otherwise, so will the read.
+		_ = b.ctrl.SetReadDeadline(time.Now().Add(time.Duration(d)))
+	}
+	n, err := b.from.Read(p)
+	if err != nil && err != io.EOF {
+		b.failed.Store(true)
+	}
+	return n, err
+}
