@@ -183,17 +183,17 @@ func (g *gather) entry(ctx context.Context, e *sluice.LogEntry, sign int64, stor
 	if err != nil {
 		return err
 	}
-	k := kindKey{at: e.ID.Milli() / minuteMillis, scopes: scopes, status: int32(e.Status), cache: e.Cache}
-	for _, named := range [...]struct {
-		id   *int32
-		kind textKind
-		text string
-	}{{&k.provider, textProvider, e.Provider}, {&k.model, textModel, e.Model}, {&k.caller, textCaller, e.Key}} {
+	var ids [3]int32
+	for i, named := range [...]textKey{{textProvider, e.Provider}, {textModel, e.Model}, {textCaller, e.Key}} {
 		id, err := g.p.texts.id(ctx, named.kind, named.text)
 		if err != nil {
 			return err
 		}
-		*named.id = int32(id)
+		ids[i] = int32(id)
+	}
+	k := kindKey{
+		at: e.ID.Milli() / minuteMillis, scopes: scopes, status: int32(e.Status), cache: e.Cache,
+		provider: ids[0], model: ids[1], caller: ids[2],
 	}
 	return g.add(ctx, e, k, sign, stored)
 }
