@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // router finds the part of the process that a path belongs to. Paths are not cleaned: the data
@@ -27,37 +28,74 @@ func (rt *router) isData(target, host string) bool {
 // ServeHTTP implements http.Handler.
 func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := rt.app
+	c := &a.loaded.Load().Config
+	body := boundBody(w, r, c.Timeouts.Body)
 	if rt.data && a.proxy.IsCustomHost(r.Host) {
 		a.data.ServeHTTP(w, r)
 		return
 	}
-	base := strings.TrimSuffix(a.loaded.Load().Config.BasePath, "/")
+	base := strings.TrimSuffix(c.BasePath, "/")
 	path, ok := strings.CutPrefix(r.URL.Path, base)
+	var own http.Handler
 	switch {
 	case !ok:
-		http.NotFound(w, r)
+		own = http.NotFoundHandler()
 	case rt.control && (path == "/client/v4" || strings.HasPrefix(path, "/client/v4/")):
-		http.StripPrefix(base, a.admin).ServeHTTP(w, r)
+		own = http.StripPrefix(base, a.admin)
 	case rt.control && path == "/healthz":
-		plain(w, http.StatusOK, "ok\n")
+		own = plain(http.StatusOK, "ok\n")
 	case rt.control && path == "/readyz":
-		a.serveReady(w)
+		own = a.readiness()
 	case path == "/" || path == "":
-		plain(w, http.StatusOK, rt.welcome())
+		own = plain(http.StatusOK, rt.welcome())
 	case rt.data:
 		a.data.ServeHTTP(w, r)
+		return
 	default:
-		http.NotFound(w, r)
+		own = http.NotFoundHandler()
 	}
+	r.Body = body
+	own.ServeHTTP(w, r)
 }
 
-// serveReady tells whether new requests should come here.
-func (a *App) serveReady(w http.ResponseWriter) {
-	if !a.ready.Load() {
-		plain(w, http.StatusServiceUnavailable, "stopping\n")
-		return
+// boundBody returns the request's body with a bound: the connection is broken off when the client is
+// silent within it for longer than pause. The bound holds from now on, also for what net/http reads of a
+// body that nobody wants. The data plane, which has bounds of its own, takes the body as it is.
+func boundBody(w http.ResponseWriter, r *http.Request, pause time.Duration) io.ReadCloser {
+	if r.Body == nil || r.Body == http.NoBody || pause <= 0 {
+		return r.Body
 	}
-	plain(w, http.StatusOK, "ready\n")
+	b := &boundedBody{ReadCloser: r.Body, control: http.NewResponseController(w), pause: pause}
+	b.bound(time.Now().Add(pause))
+	return b
+}
+
+// boundedBody is a request's body with a bound on each of its reads.
+type boundedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	pause   time.Duration
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	b.bound(time.Now().Add(b.pause))
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.bound(time.Time{}) // the answer may take its time
+	}
+	return n, err
+}
+
+// bound sets the connection's deadline; there is none to set where a test has no connection.
+func (b *boundedBody) bound(until time.Time) { _ = b.control.SetReadDeadline(until) }
+
+// readiness tells whether new requests should come here.
+func (a *App) readiness() http.Handler {
+	if !a.ready.Load() {
+		return plain(http.StatusServiceUnavailable, "stopping\n")
+	}
+	return plain(http.StatusOK, "ready\n")
 }
 
 func (rt *router) welcome() string {
@@ -71,9 +109,11 @@ func (rt *router) welcome() string {
 	return text
 }
 
-func plain(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text) // the client is gone: nobody to tell
+func plain(status int, text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text) // the client is gone: nobody to tell
+	})
 }
