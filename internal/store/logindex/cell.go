@@ -75,14 +75,36 @@ func middle(at int32) time.Duration {
 }
 
 func (h *hist) add(at int32, n int64) {
-	if n == 0 {
-		return
+	if n != 0 {
+		h.addFrom(0, at, n)
 	}
-	i, found := slices.BinarySearchFunc(*h, at, func(b bucket, at int32) int { return int(b.at - at) })
-	if !found {
-		*h = slices.Insert(*h, i, bucket{at: at})
+}
+
+// addFrom is add for a bucket that lies at place i or behind, and returns its place: buckets that come in
+// rising order are mostly found at once.
+func (h *hist) addFrom(i int, at int32, n int64) int {
+	const near = 8
+	s := *h
+	if i+near < len(s) && s[i+near].at <= at {
+		low, high := i+near, len(s)
+		for low < high {
+			if mid := int(uint(low+high) >> 1); s[mid].at < at {
+				low = mid + 1
+			} else {
+				high = mid
+			}
+		}
+		i = low
 	}
-	(*h)[i].n += n
+	for i < len(s) && s[i].at < at {
+		i++
+	}
+	if i == len(s) || s[i].at != at {
+		s = slices.Insert(s, i, bucket{at: at})
+		*h = s
+	}
+	s[i].n += n
+	return i
 }
 
 func (h *hist) merge(o hist) {
@@ -90,8 +112,11 @@ func (h *hist) merge(o hist) {
 		*h = append(*h, o...)
 		return
 	}
+	i := 0
 	for _, b := range o {
-		h.add(b.at, b.n)
+		if b.n != 0 {
+			i = h.addFrom(i, b.at, b.n)
+		}
 	}
 }
 
@@ -257,6 +282,11 @@ type cellReader struct {
 }
 
 func (r *cellReader) unsigned() uint64 {
+	if len(r.left) > 0 && r.left[0] < 0x80 {
+		n := r.left[0]
+		r.left = r.left[1:]
+		return uint64(n)
+	}
 	v, n := binary.Uvarint(r.left)
 	if n <= 0 {
 		r.bad, r.left = true, nil
@@ -269,6 +299,20 @@ func (r *cellReader) unsigned() uint64 {
 func (r *cellReader) signed() int64 {
 	v := r.unsigned()
 	return int64(v>>1) ^ -int64(v&1)
+}
+
+// number returns one of the plain numbers of the next cell, whose rest is left unread.
+func (r *cellReader) number(index int) (int64, error) {
+	mask := r.unsigned()
+	for ; mask != 0 && !r.bad; mask &= mask - 1 {
+		if i, n := bits.TrailingZeros64(mask), r.signed(); i == index && !r.bad {
+			return n, nil
+		}
+	}
+	if r.bad {
+		return 0, errCell
+	}
+	return 0, nil
 }
 
 // add adds the next cell's numbers to c.
@@ -286,7 +330,7 @@ func (r *cellReader) add(c *cell) error {
 		}
 	}
 	for _, h := range [...]*hist{&c.first, &c.last} {
-		at := int32(0)
+		at, place := int32(0), 0
 		fresh := len(*h) == 0
 		for left := r.unsigned(); left > 0 && !r.bad; left-- {
 			step, n := r.unsigned(), r.signed()
@@ -297,8 +341,8 @@ func (r *cellReader) add(c *cell) error {
 			at += int32(step)
 			if fresh && (len(*h) == 0 || (*h)[len(*h)-1].at < at) {
 				*h = append(*h, bucket{at, n})
-			} else {
-				h.add(at, n)
+			} else if n != 0 {
+				place = h.addFrom(place, at, n)
 			}
 		}
 	}

@@ -22,51 +22,78 @@ const maxCounts = 50_000
 func (x *Index) count(ctx context.Context, q *reqlog.Query) (int64, error) {
 	l := &listing{to: place{lastDay + 1, 0}}
 	l.bound(*q)
+	days := slices.DeleteFunc(x.dayList(), func(d dayInfo) bool { return !d.file || d.day < l.from.day || d.day > l.to.day })
+	scope := scopeOf(q.Account, q.Gateway)
+	sealed, err := x.countSealed(ctx, q, days)
+	if err != nil {
+		return 0, err
+	}
 	var n int64
-	for _, d := range x.dayList() {
-		if !d.file || d.day < l.from.day || d.day > l.to.day {
-			continue
-		}
+	for _, d := range days {
 		low, high := l.bounds(d.day)
-		k := countKey{d.day, scopeOf(q.Account, q.Gateway), d.state}
+		k := countKey{d.day, scope, d.state}
 		whole := low == 0 && high == dayMillis<<counterBits
 		if whole {
-			x.mu.Lock()
-			known, ok := x.counts[k]
-			x.mu.Unlock()
-			if ok {
+			if known, ok := x.knownCount(k); ok {
 				n += known
 				continue
 			}
 		}
-		day, err := x.countDay(ctx, d, q, span{low, high})
-		if err != nil {
+		var day int64
+		if whole && d.countable() {
+			day = sealed[d.day]
+		} else if err := x.with(ctx, d.day, func(p *part) (err error) {
+			day, err = p.countRows(ctx, q, d, span{low, high})
+			return err
+		}); err != nil {
 			return 0, err
 		}
 		n += day
 		if whole {
-			x.mu.Lock()
-			if len(x.counts) >= maxCounts {
-				clear(x.counts)
-			}
-			x.counts[k] = day
-			x.mu.Unlock()
+			x.keepCount(k, day)
 		}
 	}
 	return n, nil
 }
 
-func (x *Index) countDay(ctx context.Context, d dayInfo, q *reqlog.Query, s span) (int64, error) {
-	if d.sealed && d.trimmed == 0 && s.low == 0 && s.high == dayMillis<<counterBits {
-		n, _, err := sumRows(ctx, x.copies.file, nil, q, piece{grainHour, d.day * dayMinutes, (d.day + 1) * dayMinutes})
-		return n, err
+func (x *Index) knownCount(k countKey) (n int64, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n, ok = x.counts[k]
+	return n, ok
+}
+
+func (x *Index) keepCount(k countKey, n int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.counts) >= maxCounts {
+		clear(x.counts)
 	}
-	var n int64
-	err := x.with(ctx, d.day, func(p *part) (err error) {
-		n, err = p.countRows(ctx, q, d, s)
-		return err
+	x.counts[k] = n
+}
+
+// countable reports whether the copies know how many rows the day has.
+func (d *dayInfo) countable() bool { return d.sealed && d.trimmed == 0 }
+
+// countSealed counts the rows of days that analytics.db has and that are not known yet, all at once.
+func (x *Index) countSealed(ctx context.Context, q *reqlog.Query, days []dayInfo) (map[int64]int64, error) {
+	first, last := int64(-1), int64(-1)
+	for i := range days {
+		d := &days[i]
+		if _, ok := x.knownCount(countKey{d.day, scopeOf(q.Account, q.Gateway), d.state}); !ok && d.countable() {
+			if last = d.day; first < 0 {
+				first = d.day
+			}
+		}
+	}
+	if first < 0 {
+		return nil, nil
+	}
+	rows := map[int64]int64{}
+	err := eachSum(ctx, x.copies.file, nil, q, piece{grainHour, first * dayMinutes, (last + 1) * dayMinutes}, func(at, n int64) {
+		rows[at/dayMinutes] += n
 	})
-	return n, err
+	return rows, err
 }
 
 // countRows counts the rows of a span.
@@ -116,13 +143,18 @@ func (p *part) countPart(ctx context.Context, q *reqlog.Query, s span) (n int64,
 // sumRows sums up how many rows the query's scope has in a piece, also by hour of the day. p, if it is
 // not nil, adds what it has not written.
 func sumRows(ctx context.Context, f *file, p *part, q *reqlog.Query, one piece) (n int64, hours [24]int64, err error) {
-	scope, err := f.textID(ctx, scopeOf(q.Account, q.Gateway))
-	if err != nil || scope == 0 {
-		return 0, hours, err
-	}
-	add := func(at, rows int64) {
+	err = eachSum(ctx, f, p, q, one, func(at, rows int64) {
 		n += rows
 		hours[at%dayMinutes/grainHour] += rows
+	})
+	return n, hours, err
+}
+
+// eachSum calls add with the rows that the query's scope has in each minute, or longer, of a piece.
+func eachSum(ctx context.Context, f *file, p *part, q *reqlog.Query, one piece, add func(at, rows int64)) error {
+	scope, err := f.textID(ctx, scopeOf(q.Account, q.Gateway))
+	if err != nil || scope == 0 {
+		return err
 	}
 	if p != nil {
 		p.rollMu.RLock()
@@ -133,21 +165,17 @@ func sumRows(ctx context.Context, f *file, p *part, q *reqlog.Query, one piece) 
 			}
 		}
 	}
-	err = all(ctx, f.read, func(r *sql.Rows) error {
+	return all(ctx, f.read, func(r *sql.Rows) error {
 		var at int64
 		var b sql.RawBytes
 		if err := r.Scan(&at, &b); err != nil {
 			return err
 		}
-		var c cell
-		if err := (&cellReader{left: b}).add(&c); err != nil {
-			return err
-		}
-		add(at, c.n[nRows])
-		return nil
+		n, err := (&cellReader{left: b}).number(nRows)
+		add(at, n)
+		return err
 	}, "SELECT at, cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at >= ? AND at < ?",
 		questionTotal, scope, one.grain, one.from, one.to)
-	return n, hours, err
 }
 
 // skipHours moves a bound of the day over whole hours whose rows are all to be skipped.

@@ -85,6 +85,9 @@ func FuzzReadDelta(f *testing.F) {
 			if err := (&cellReader{left: one}).add(&back); err != nil || !bytes.Equal(back.append(nil), one) {
 				t.Fatalf("cell %+v comes back as %+v, %v", c, back, err)
 			}
+			if n, err := (&cellReader{left: one}).number(nRows); n != c.n[nRows] || err != nil {
+				t.Fatalf("%d rows, %v; want %d", n, err, c.n[nRows])
+			}
 			back.merge(c)
 			if !bytes.Equal(back.append(nil), twice[k].append(nil)) {
 				t.Fatalf("twice %+v is %+v", c, twice[k])
