@@ -150,11 +150,14 @@ func splitInput(u *sluice.Usage, r *rates, b *parts) {
 	c := counts{u}
 	read, write5m, write1h := c.of(sluice.CacheRead), c.of(sluice.CacheWrite5m), c.of(sluice.CacheWrite1h)
 	cached := sum(read, write5m, write1h)
-	audioRead := min(c.of(sluice.AudioCacheRead), read)
 	audio := max(priced(r, sluice.AudioIn, c.of(sluice.AudioIn)), 0)
-	audioRead = min(audioRead, audio)
 	image := priced(r, sluice.ImageIn, c.of(sluice.ImageIn))
 	in, known := u.Get(sluice.Input)
+	audioRead, told := u.Get(sluice.AudioCacheRead)
+	if !told && known {
+		audioRead = max(cached-(in-audio), 0) // what was cached beyond all that is no audio is audio
+	}
+	audioRead = min(audioRead, read, audio)
 	if !known {
 		in = sum(cached, audio-audioRead, image)
 	}
