@@ -3,6 +3,8 @@ package price
 import (
 	"strings"
 	"testing"
+
+	sluice "github.com/sluicehq/sluice"
 )
 
 func TestFind(t *testing.T) {
@@ -117,6 +119,30 @@ func TestEmbeddedIsWholeAndSorted(t *testing.T) {
 					t.Errorf("%s/%s: no input price above %d", m.Provider, m.Name, above)
 				}
 			}
+		}
+	}
+}
+
+func TestForEntryTakesTheNameThatSaysMore(t *testing.T) {
+	c := Embedded()
+	for _, x := range []struct{ provider, asked, served, want string }{
+		{"aws-bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929", "anthropic.claude-sonnet-4-5-20250929-v1:0"},
+		{"aws-bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929", "regional.anthropic.claude-sonnet-4-5-20250929-v1:0"},
+		{"openai", "gpt-4o", "gpt-4o-mini-2024-07-18", "gpt-4o-mini"},
+		{"openai", "router/gpt-4o", "gpt-4o", "gpt-4o"},
+		{"openai", "", "gpt-4o", "gpt-4o"},
+		{"openai", "gpt-4o", "", "gpt-4o"},
+		{"openai", "gpt-4o", "acme-1", "gpt-4o"},
+		{"openai", "", "", ""},
+	} {
+		e := &sluice.LogEntry{Provider: x.provider, Model: x.asked, Served: x.served, Start: noon}
+		_, m, ok := c.ForEntry(e)
+		got := ""
+		if ok {
+			got = m.Model.Name
+		}
+		if got != x.want {
+			t.Errorf("%s: asked for %q, answered as %q: the price of %q, want %q", x.provider, x.asked, x.served, got, x.want)
 		}
 	}
 }

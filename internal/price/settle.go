@@ -1,6 +1,10 @@
 package price
 
-import sluice "github.com/sluicehq/sluice"
+import (
+	"strings"
+
+	sluice "github.com/sluicehq/sluice"
+)
 
 // Reported is what an answer says beside its usage, in its own words.
 type Reported struct {
@@ -49,17 +53,17 @@ func (c *Catalogue) listed(e *sluice.LogEntry, r Reported) {
 }
 
 // ForEntry finds the price of an exchange: by the model that the answer named, else by the one that was
-// asked for.
+// asked for. Where the answer's name is only a part of the one that was asked for, the latter says more:
+// Claude on Amazon Bedrock answers without the geography that it was asked in, which has a price.
 func (c *Catalogue) ForEntry(e *sluice.LogEntry) (*Price, Match, bool) {
-	if e.Served != "" {
-		if p, m, ok := c.Find(e.Provider, e.Served, e.Start); ok {
-			return p, m, true
-		}
+	served, match, ok := c.Find(e.Provider, e.Served, e.Start)
+	if ok && (match.How == HowOverride || e.Served == e.Model || !strings.Contains(e.Model, e.Served)) {
+		return served, match, true
 	}
-	if e.Model == "" {
-		return nil, Match{}, false
+	if asked, m, found := c.Find(e.Provider, e.Model, e.Start); found {
+		return asked, m, true
 	}
-	return c.Find(e.Provider, e.Model, e.Start)
+	return served, match, ok
 }
 
 // FactorsOf returns what changes the prices of an exchange.
