@@ -47,7 +47,11 @@ func (x *exchange) findProvider() error {
 	segment, rest := cutSegment(x.rest)
 	p, ok := x.settings.providers.Find(segment)
 	if !ok {
-		x.entry().Path = provider.RedactQuery(printable(x.rest, 1024), nil)
+		path, query, asked := strings.Cut(printable(x.rest, 1024), "?")
+		if asked {
+			path += "?" + provider.RedactQuery(query, nil)
+		}
+		x.entry().Path = path
 		return &sluice.Error{
 			Kind: sluice.KindNoProvider, Msg: "no provider " + quote(segment),
 			Hint: "the path is /v1/{account}/{gateway}/{provider}/{path}; docs/providers.md lists the providers",
