@@ -85,3 +85,57 @@ func TestManyRowsAtOnce(t *testing.T) {
 		t.Errorf("%d rows, want %d", seen, len(want))
 	}
 }
+
+// TestFilterFindsRowsOfSealedDays holds that what the copies say of a day spares reading it and hides nothing.
+func TestFilterFindsRowsOfSealedDays(t *testing.T) {
+	x := openTest(t, t.TempDir())
+	var ids sluice.IDs
+	var pos reqlog.Pos
+	apply := func(day int, model string) {
+		t.Helper()
+		at := noon().Add(-time.Duration(day) * 24 * time.Hour)
+		e := sluice.LogEntry{ID: ids.New(at), Start: at, Account: "default", Gateway: "default", Provider: "openai", Model: model, Ending: sluice.EndingComplete}
+		if err := x.Apply(t.Context(), []reqlog.Record{{Kind: reqlog.KindEntry, Pos: pos, Entry: e}}, reqlog.Pos{Record: pos.Record + 1}); err != nil {
+			t.Fatal(err)
+		}
+		pos.Record++
+	}
+	count := func(query string) int {
+		t.Helper()
+		filter, err := reqlog.ParseFilter(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := x.List(t.Context(), reqlog.Query{Account: "default", Gateway: "default", Limit: 100, Desc: true, Filter: filter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(page.Rows)
+	}
+	for day := range 6 {
+		apply(day, "common")
+		if day%3 == 2 {
+			apply(day, "rare")
+		}
+		if day == 4 {
+			apply(day, "")
+		}
+		if err := x.seal(t.Context(), dayOf(ids.New(noon()))-int64(day)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(query string, want int) {
+		t.Helper()
+		if got := count(query); got != want {
+			t.Errorf("%s: %d rows, want %d", query, got, want)
+		}
+	}
+	check("model:rare", 2)
+	check("model:common", 6)
+	check("model:none", 0)
+	check("-model:common", 3)
+	check("model:rare provider:openai", 2)
+	check("model:common provider:groq", 0)
+	apply(3, "rare") // late: its day is not sealed any more
+	check("model:rare", 3)
+}

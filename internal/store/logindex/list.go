@@ -86,6 +86,9 @@ type listing struct {
 	at      place
 	partial bool
 	width   int64 // of a chunk, in milliseconds
+
+	sealed int            // days that the walk has come to
+	having map[int64]bool // sealed days that can have rows; nil: any
 }
 
 // List implements reqlog.Store.
@@ -200,12 +203,36 @@ func (l *listing) walk(ctx context.Context) error {
 		if l.done(ctx) {
 			return ctx.Err()
 		}
+		if in, err := l.mayHave(ctx, d, days); err != nil || !in {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		err := l.x.with(ctx, d.day, func(p *part) error { return l.day(ctx, p, d) })
 		if err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// mayHave reports whether a day can have rows of the listing. The copies are asked once a second sealed day
+// would have to be opened, which takes longer than asking.
+func (l *listing) mayHave(ctx context.Context, d dayInfo, days []dayInfo) (bool, error) {
+	if !d.sealed || len(l.conds) == 0 {
+		return true, nil
+	}
+	if l.sealed++; l.sealed == 1 {
+		return true, nil
+	}
+	if l.sealed == 2 {
+		var err error
+		if l.having, err = l.x.daysHaving(ctx, l, days); err != nil {
+			return false, err
+		}
+	}
+	return l.having == nil || l.having[d.day], nil
 }
 
 // done reports whether the walk must stop: the page is full, or the time is up.

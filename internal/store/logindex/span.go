@@ -3,6 +3,7 @@ package logindex
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -76,6 +77,65 @@ func (p *part) eachSpan(ctx context.Context, q *reqlog.Query, w *where, s span, 
 		}
 	}
 	return nil
+}
+
+const (
+	maxHinted = 50     // values of a hint
+	maxPlaces = 10_000 // that are looked at in the copies
+)
+
+// daysHaving returns the sealed days for which the copies have counted, under the values that the listing's
+// conditions name, anything at all; nil: they cannot tell.
+func (x *Index) daysHaving(ctx context.Context, l *listing, days []dayInfo) (map[int64]bool, error) {
+	var hours []int64
+	for _, d := range days {
+		for hour := int64(0); hour < 24 && d.sealed && d.file && l.from.day <= d.day && d.day <= l.to.day; hour++ {
+			hours = append(hours, d.day*dayMinutes+hour*grainHour)
+		}
+	}
+	c := x.copies
+	scope, err := c.textID(ctx, scopeOf(l.q.Account, l.q.Gateway))
+	if err != nil {
+		return nil, fmt.Errorf("days of values: %w", err)
+	}
+	var having map[int64]bool
+	for i := range l.conds {
+		cond := &l.conds[i]
+		question := questionOf(cond.Field)
+		if cond.Form != reqlog.FormText || cond.Not || question == 0 || cond.MatchText("") {
+			continue
+		}
+		column, _ := columnOf(cond.Field)
+		values := []int64{int64(otherValue)}
+		err := all(ctx, c.read, func(r *sql.Rows) error {
+			var id int64
+			var text string
+			err := r.Scan(&id, &text)
+			if cond.MatchText(text) {
+				values = append(values, id)
+			}
+			return err
+		}, "SELECT id, text FROM texts WHERE kind = ?", int64(column.kind))
+		if err != nil {
+			return nil, fmt.Errorf("days of values: %w", err)
+		}
+		if len(values)*len(hours) > maxPlaces {
+			continue
+		}
+		have := map[int64]bool{}
+		err = all(ctx, c.read, func(r *sql.Rows) error {
+			var day int64
+			err := r.Scan(&day)
+			have[day] = having == nil || having[day]
+			return err
+		}, fmt.Sprintf("SELECT at / %d FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND %s AND %s", dayMinutes, in("at", hours), in("value", values)),
+			question, scope, grainHour)
+		if err != nil {
+			return nil, fmt.Errorf("days of values: %w", err)
+		}
+		having = have
+	}
+	return having, nil
 }
 
 // pendingMinutes returns the minutes that a scope has in what is not written yet.

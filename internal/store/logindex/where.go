@@ -199,11 +199,20 @@ func (p *part) compileText(ctx context.Context, c *reqlog.Cond, w *where) error 
 		w.after = append(w.after, *c)
 		return nil
 	}
-	question := map[textKind]int32{textProvider: questionProvider, textCaller: questionCaller}[column.kind]
-	if column.name == "model" {
-		question = questionModel
+	return p.compileTexts(ctx, c, w, "r."+column.name, column.kind, questionOf(c.Field), c.MatchText)
+}
+
+// questionOf returns the roll-up whose values are a field's texts, or 0.
+func questionOf(f reqlog.Field) int32 {
+	switch f {
+	case reqlog.FieldProvider:
+		return questionProvider
+	case reqlog.FieldModel:
+		return questionModel
+	case reqlog.FieldKey:
+		return questionCaller
 	}
-	return p.compileTexts(ctx, c, w, "r."+column.name, column.kind, question, c.MatchText)
+	return 0
 }
 
 // compileTexts adds the condition that a column has the id of a text that matches. question, if not 0,
@@ -225,7 +234,7 @@ func (p *part) compileTexts(ctx context.Context, c *reqlog.Cond, w *where, colum
 		w.and = append(w.and, cond)
 		w.spill = append(w.spill, *c)
 	}
-	if question != 0 && !c.Not && len(ids) < 50 {
+	if question != 0 && !c.Not && len(ids) < maxHinted {
 		w.hints = append(w.hints, hint{question, ids})
 	}
 	return nil
