@@ -84,8 +84,8 @@ func (w *Worker) estimate(ctx context.Context, r *reqlog.Record) {
 			e.Usage.Basis = sluice.BasisPartial
 		}
 	} else {
-		n, _ := counted.Get(sluice.Output)
-		if seen, known := e.Usage.Get(sluice.Output); known && seen >= n {
+		n, counts := counted.Get(sluice.Output)
+		if seen, known := e.Usage.Get(sluice.Output); !counts || known && seen >= n {
 			return
 		}
 		e.Usage.Set(sluice.Output, n)
