@@ -28,6 +28,7 @@ import (
 //	          file of the same name that ends in .raw
 //	want      what a correct meter reads, as JSON: usage by class (a class that is null or missing is
 //	          unknown), basis, and model, finish, error, tier, geo and cost where the answer has them
+//	bill      what it costs, as arithmetic; the test that sends these exchanges through the program reads it
 //
 // Names begin with the provider. "3.1-08" in one is the item of the list of other gateways' wrong counts
 // that it belongs to; the comment says which.
