@@ -41,15 +41,15 @@ type baseField struct {
 func NewBase(entry string) (*Base, error) {
 	var kept strings.Builder
 	b := &Base{}
-	f := fields{left: entry}
+	f := fields{s: entry}
 	for start, end := 0, 0; f.next(); start = end {
-		end = len(entry) - len(f.left)
+		end = f.at
 		if f.tag < tagID || f.tag == tagMetadata {
 			continue
 		}
 		at := baseField{tag: f.tag, start: kept.Len(), end: kept.Len() + end - start}
 		if f.isText {
-			at.text = at.end - len(f.text)
+			at.text = at.end - len(f.text())
 		}
 		kept.WriteString(entry[start:end])
 		b.fields = append(b.fields, at)
@@ -65,24 +65,24 @@ func (b *Base) Bytes() string { return b.bytes }
 // reads it. Left out is what belongs to a record and not to its entry and, if noMetadata, the metadata.
 func (b *Base) AppendDelta(dst []byte, entry string, noMetadata bool) []byte {
 	w := deltaWriter{dst: dst, entry: entry}
-	f := fields{left: entry}
+	f := fields{s: entry}
 	at := 0 // the base's next field
-	for f.left != "" {
+	for !f.done() {
 		if at < len(b.fields) { // mostly it is the same, and need not be parsed
 			same := b.bytes[b.fields[at].start:b.fields[at].end]
-			if strings.HasPrefix(f.left, same) {
-				f.left = f.left[len(same):]
+			if strings.HasPrefix(f.rest(), same) {
+				f.at += len(same)
 				at++
 				w.count(deltaCopy, 1)
 				continue
 			}
 		}
-		start := len(entry) - len(f.left)
+		start := f.at
 		if !f.next() {
 			break
 		}
 		if f.tag >= tagID && !(f.tag == tagMetadata && noMetadata) {
-			at = b.field(&w, at, &f, start, len(entry)-len(f.left))
+			at = b.field(&w, at, &f, start, f.at)
 		}
 	}
 	w.flush()
@@ -103,7 +103,7 @@ func (b *Base) field(w *deltaWriter, at int, f *fields, start, end int) int {
 	case same:
 		w.count(deltaCopy, 1)
 	case f.isText && base.text > 0:
-		w.text(commonPrefix(b.bytes[base.text:base.end], f.text), f.text)
+		w.text(commonPrefix(b.bytes[base.text:base.end], f.text()), f.text())
 	default:
 		w.count(deltaSkip, 1)
 		w.fresh(start, end)
@@ -123,7 +123,7 @@ func (b *Base) find(at int, f *fields, field string) (i int, same bool) {
 		if b.bytes[base.start:base.end] == field {
 			return i, true
 		}
-		if like < 0 && (f.tag != tagReqHeader && f.tag != tagRespHeader || sameName(b.bytes[base.text:base.end], f.text)) {
+		if like < 0 && (f.tag != tagReqHeader && f.tag != tagRespHeader || sameName(b.bytes[base.text:base.end], f.text())) {
 			like = i
 		}
 	}
@@ -194,9 +194,9 @@ func (w *deltaWriter) flush() {
 // Append appends to dst the entry that delta tells: bytes for DecodeEntry. They are no longer than the base's
 // and delta's with a few more for each operation. The error tells of a delta that is malformed or of another base.
 func (b *Base) Append(dst, delta []byte) ([]byte, error) {
-	r := fields{left: string(delta)}
+	r := fields{s: string(delta)}
 	at := 0
-	for r.left != "" {
+	for !r.done() {
 		op := r.number()
 		n, left := op>>2, uint64(len(b.fields)-at)
 		switch op & 3 {

@@ -410,47 +410,57 @@ func bit(on bool, flag uint64) uint64 {
 
 // fields reads fields off a string: the record's one string, so that texts cost nothing more.
 type fields struct {
-	left string
-	bad  bool
+	s   string
+	at  int // of what is left: moving on writes no pointer, which would cost more while memory is collected
+	bad bool
 
-	tag    int
-	isText bool
-	n      uint64 // of a number
-	text   string // of a text
+	tag      int
+	isText   bool
+	n        uint64 // of a number
+	from, to int    // of a text
 }
+
+// done reports whether nothing is left.
+func (f *fields) done() bool { return f.at >= len(f.s) }
+
+// rest returns what is left.
+func (f *fields) rest() string { return f.s[f.at:] }
+
+// text returns the text that next has moved to; "" if it is a number.
+func (f *fields) text() string { return f.s[f.from:f.to] }
 
 // next moves to the next field; false at the end, or when what is left is malformed.
 func (f *fields) next() bool {
-	if f.bad || f.left == "" {
+	if f.bad || f.done() {
 		return false
 	}
 	key := f.number()
 	f.tag, f.isText = int(key>>1), key&1 == wireText
-	f.n, f.text = 0, ""
-	if !f.isText {
-		f.n = f.number()
+	f.n, f.from, f.to = 0, 0, 0
+	if f.isText {
+		f.from, f.to = f.skip(f.number())
 	} else {
-		f.text = f.take(f.number())
+		f.n = f.number()
 	}
 	return !f.bad
 }
 
 // number takes a varint off.
 func (f *fields) number() uint64 {
-	if s := f.left; s != "" && s[0] < 0x80 {
-		f.left = s[1:]
-		return uint64(s[0])
+	if f.at < len(f.s) && f.s[f.at] < 0x80 {
+		f.at++
+		return uint64(f.s[f.at-1])
 	}
 	return f.longNumber()
 }
 
 func (f *fields) longNumber() uint64 {
 	var v uint64
-	for i := range min(len(f.left), binary.MaxVarintLen64) {
-		c := f.left[i]
+	for i := range min(len(f.s)-f.at, binary.MaxVarintLen64) {
+		c := f.s[f.at+i]
 		v |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
-			f.left = f.left[i+1:]
+			f.at += i + 1
 			return v
 		}
 	}
@@ -458,21 +468,27 @@ func (f *fields) longNumber() uint64 {
 	return 0
 }
 
+// skip takes n bytes off and returns where they are.
+func (f *fields) skip(n uint64) (from, to int) {
+	if n > uint64(len(f.s)-f.at) {
+		f.fail()
+		return 0, 0
+	}
+	from = f.at
+	f.at += int(n)
+	return from, f.at
+}
+
 // take takes n bytes off.
 func (f *fields) take(n uint64) string {
-	if n > uint64(len(f.left)) {
-		f.fail()
-		return ""
-	}
-	s := f.left[:n]
-	f.left = f.left[n:]
-	return s
+	from, to := f.skip(n)
+	return f.s[from:to]
 }
 
 // signed takes a signed varint off.
 func (f *fields) signed() int64 { return unzigzag(f.number()) }
 
-func (f *fields) fail() { f.bad, f.left = true, "" }
+func (f *fields) fail() { f.bad, f.at = true, len(f.s) }
 
 func (f *fields) err() error {
 	if f.bad {
@@ -498,7 +514,7 @@ func decodeRecord(s string, r *Record, where func(block uint64) (segment uint64,
 	r.Parts[0], r.Parts[1] = r.Parts[0][:0], r.Parts[1][:0]
 	r.Fields = s
 	list := texts(&r.Entry)
-	f := fields{left: s}
+	f := fields{s: s}
 	for f.next() {
 		switch f.tag {
 		case tagKind:
@@ -514,7 +530,7 @@ func decodeRecord(s string, r *Record, where func(block uint64) (segment uint64,
 			if i := f.tag - tagTexts; i < 0 {
 				decodeField(&f, &r.Entry)
 			} else if i < len(list) && list[i] != nil {
-				*list[i] = f.text
+				*list[i] = f.text()
 			}
 		}
 	}
@@ -522,9 +538,9 @@ func decodeRecord(s string, r *Record, where func(block uint64) (segment uint64,
 }
 
 func decodeParts(f *fields, parts []Part, where func(uint64) (uint64, uint32)) []Part {
-	list := fields{left: f.text}
+	list := fields{s: f.text()}
 	var block uint64
-	for list.left != "" {
+	for !list.done() {
 		block += uint64(list.signed())
 		p := Part{Offset: uint32(list.number()), Length: uint32(list.number())}
 		p.Segment, p.Block = where(block)
@@ -538,8 +554,8 @@ func decodeParts(f *fields, parts []Part, where func(uint64) (uint64, uint32)) [
 func decodeField(f *fields, e *sluice.LogEntry) {
 	switch f.tag {
 	case tagID:
-		if len(f.text) == len(e.ID) {
-			copy(e.ID[:], f.text)
+		if len(f.text()) == len(e.ID) {
+			copy(e.ID[:], f.text())
 		} else {
 			f.fail()
 		}
@@ -582,17 +598,17 @@ func decodeField(f *fields, e *sluice.LogEntry) {
 func decodeList(f *fields, e *sluice.LogEntry) {
 	switch f.tag {
 	case tagMetadata:
-		if f.text == "" {
+		if f.text() == "" {
 			f.fail()
 			return
 		}
-		kind := sluice.MetaKind(f.text[0])
-		key, value := decodePair(f, f.text[1:])
+		kind := sluice.MetaKind(f.text()[0])
+		key, value := decodePair(f, f.text()[1:])
 		e.Metadata = append(e.Metadata, sluice.MetaValue{Key: key, Value: value, Kind: kind})
 	case tagReqHeader:
-		e.ReqHeader.Add(decodePair(f, f.text))
+		e.ReqHeader.Add(decodePair(f, f.text()))
 	case tagRespHeader:
-		e.RespHeader.Add(decodePair(f, f.text))
+		e.RespHeader.Add(decodePair(f, f.text()))
 	case tagAttempt:
 		e.Attempts = append(e.Attempts, sluice.Attempt{})
 		decodeAttempt(f, &e.Attempts[len(e.Attempts)-1])
@@ -601,21 +617,21 @@ func decodeList(f *fields, e *sluice.LogEntry) {
 			e.Attempts = append(e.Attempts, sluice.Attempt{})
 		}
 	case tagNote:
-		e.Notes = append(e.Notes, f.text)
+		e.Notes = append(e.Notes, f.text())
 	}
 }
 
 func decodePair(f *fields, s string) (name, value string) {
-	pair := fields{left: s}
+	pair := fields{s: s}
 	name = pair.take(pair.number())
 	f.bad = f.bad || pair.bad
-	return name, pair.left
+	return name, pair.rest()
 }
 
 func decodeTimes(f *fields, times ...*time.Duration) {
-	list := fields{left: f.text}
+	list := fields{s: f.text()}
 	for _, t := range times {
-		if list.left == "" {
+		if list.done() {
 			break
 		}
 		*t = time.Duration(list.signed())
@@ -624,13 +640,13 @@ func decodeTimes(f *fields, times ...*time.Duration) {
 }
 
 func decodeUsage(f *fields, u *sluice.Usage) {
-	if f.text == "" {
+	if f.text() == "" {
 		f.fail()
 		return
 	}
-	u.Basis = sluice.Basis(f.text[0])
-	list := fields{left: f.text[1:]}
-	for list.left != "" {
+	u.Basis = sluice.Basis(f.text()[0])
+	list := fields{s: f.text()[1:]}
+	for !list.done() {
 		class := list.number()
 		if n := list.number(); class < uint64(sluice.ClassCount) && !list.bad {
 			u.Set(sluice.Class(class), int64(n&math.MaxInt64))
@@ -640,17 +656,17 @@ func decodeUsage(f *fields, u *sluice.Usage) {
 }
 
 func decodeAttempt(f *fields, a *sluice.Attempt) {
-	in := fields{left: f.text}
+	in := fields{s: f.text()}
 	for in.next() {
 		switch in.tag {
 		case tagAttemptProvider:
-			a.Provider = in.text
+			a.Provider = in.text()
 		case tagAttemptModel:
-			a.Model = in.text
+			a.Model = in.text()
 		case tagAttemptHost:
-			a.Host = in.text
+			a.Host = in.text()
 		case tagAttemptCause:
-			a.Cause = in.text
+			a.Cause = in.text()
 		case tagAttemptStatus:
 			a.Status = int(unzigzag(in.n))
 		case tagAttemptFlags:
@@ -667,7 +683,7 @@ func decodeAttempt(f *fields, a *sluice.Attempt) {
 }
 
 func decodeBody(f *fields, y *sluice.Body) {
-	in := fields{left: f.text}
+	in := fields{s: f.text()}
 	for in.next() {
 		switch in.tag {
 		case tagBodySize:
@@ -675,9 +691,9 @@ func decodeBody(f *fields, y *sluice.Body) {
 		case tagBodyStored:
 			y.Stored = unzigzag(in.n)
 		case tagBodyType:
-			y.Type = in.text
+			y.Type = in.text()
 		case tagBodyEncoding:
-			y.Encoding = in.text
+			y.Encoding = in.text()
 		case tagBodyFlags:
 			y.Truncated, y.Dropped, y.Off = in.n&flagTruncated != 0, in.n&flagDropped != 0, in.n&flagOff != 0
 		}
