@@ -54,9 +54,10 @@ const (
 func KindOf(endpoint string) Kind {
 	switch endpoint {
 	case "chat/completions", "completions", "responses", "messages", "generateContent", "streamGenerateContent", "converse",
-		"converse-stream", "invoke", "invoke-with-response-stream", "chat", "generate", "api/chat", "api/generate", "run", "inference":
+		"converse-stream", "invoke", "invoke-with-response-stream", "chat", "v2/chat", "generate", "summarize", "api/chat", "api/generate",
+		"run", "inference", "fim/completions", "agents/completions", "completion", "infill", "rawPredict", "streamRawPredict":
 		return KindText
-	case "embeddings", "embed", "embedContent", "batchEmbedContents", "api/embed":
+	case "embeddings", "embed", "v2/embed", "embedContent", "batchEmbedContents", "api/embed":
 		return KindEmbedding
 	}
 	return KindNone

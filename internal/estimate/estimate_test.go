@@ -1,6 +1,9 @@
 package estimate
 
 import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
 	"strings"
 	"testing"
 
@@ -10,6 +13,15 @@ import (
 func get(t *testing.T, u sluice.Usage, c sluice.Class) (int64, bool) {
 	t.Helper()
 	return u.Get(c)
+}
+
+// frame is a frame of an AWS event stream without headers.
+func frame(payload string) string {
+	b := binary.BigEndian.AppendUint32(nil, uint32(16+len(payload)))
+	b = binary.BigEndian.AppendUint32(b, 0)
+	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	b = append(b, payload...)
+	return string(binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b)))
 }
 
 // Counts of texts by OpenAI's tokenizers, as their public counters give them: "hello world" is 2 in
@@ -47,6 +59,14 @@ func TestUsage(t *testing.T) {
 			`{"content":[{"type":"text","text":"hello world"}]}`, 201 * 115 / 100, 2,
 		},
 		{"lines of JSON", KindText, "llama", `{"prompt":"hello world"}`, "{\"response\":\"hello\"}\n{\"response\":\" world\"}\n", 2, 2},
+		{
+			"frames", KindText, "llama", `{"prompt":"hello world"}`,
+			frame(`{"contentBlockIndex":0,"delta":{"text":"hello"},"p":"abcd"}`) + frame(`{"delta":{"text":" world"}}`) + "\x00\x00\x00", 2, 2,
+		},
+		{
+			"frames with base64 within", KindText, "llama", `{"prompt":"hello world"}`,
+			frame(`{"bytes":"` + base64.StdEncoding.EncodeToString([]byte(`{"generation":"","text":"hello world"}`)) + `"}`), 2, 2,
+		},
 		{"no JSON at all", KindText, "x", "\x00\x01", "\xff\xfe", -1, -1},
 		{"nothing stored", KindText, "x", "", "", -1, -1},
 		{"an endpoint that has no tokens", KindNone, "x", `{"prompt":"hello world"}`, `{"text":"hello"}`, -1, -1},

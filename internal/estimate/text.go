@@ -2,10 +2,12 @@ package estimate
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
+	"github.com/sluicehq/sluice/internal/wire/eventstream"
 	"github.com/sluicehq/sluice/internal/wire/sse"
 )
 
@@ -68,7 +70,7 @@ func prompt(body []byte) (t *text, tools string) {
 	return t, tools
 }
 
-// answer gathers the text of an answer: one JSON text, lines of them, or a stream of events.
+// answer gathers the text of an answer: one JSON text, lines of them, or a stream of events or frames.
 func answer(body []byte) *text {
 	t := &text{}
 	w := walker{text: t, wanted: answerNames()}
@@ -84,6 +86,11 @@ func answer(body []byte) *text {
 		return t
 	}
 	w.joined = true
+	if len(body) > 0 && body[0] == 0 { // the upper byte of a frame's length: no text begins so
+		var s eventstream.Splitter
+		s.Write(body, &frames{walker: w})
+		return t
+	}
 	var s sse.Splitter
 	e := &events{walker: w}
 	s.Write(body, e)
@@ -118,6 +125,22 @@ func (e *events) End([]byte) {
 		}
 	}
 	e.walker.value("", gjson.ParseBytes(data), 0)
+}
+
+// frames takes the text of an AWS event stream's frames as they come.
+type frames struct{ walker walker }
+
+// Message implements eventstream.Handler. What InvokeModel streams is JSON in base64 within JSON.
+func (f *frames) Message(m eventstream.Message) {
+	payload := m.Payload
+	if inner := gjson.GetBytes(payload, "bytes"); inner.Type == gjson.String {
+		decoded, err := base64.StdEncoding.DecodeString(inner.Str)
+		if err != nil {
+			return
+		}
+		payload = decoded
+	}
+	f.walker.value("", gjson.ParseBytes(payload), 0)
 }
 
 // maxDepth bounds the nesting that is followed.
