@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -123,7 +122,3 @@ func drip(w io.Writer, text string, pause time.Duration) (all bool) {
 
 // timedOut reports whether err is the end of the test's own patience.
 func timedOut(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
-
-func contains(m *rawhttp.Message, text string) bool {
-	return m != nil && strings.Contains(string(m.Body), text)
-}
