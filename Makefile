@@ -96,7 +96,7 @@ sdk: build ## the providers' own SDKs through the binary, compared with direct c
 e2e: build ## the binary against scripted upstreams: kills, full disks, broken streams
 	@echo "== end to end"
 	@mkdir -p $(RESULTS)
-	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./e2e/... ./golden/...
+	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./e2e/... ./golden/... ./edges/...
 
 .PHONY: fuzz
 fuzz: ## fuzz every target, minutes each (FUZZTIME, FUZZTIME_NETWORK, ARGS='-match REGEXP')

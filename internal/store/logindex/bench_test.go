@@ -63,16 +63,30 @@ func (f *traffic) chat(at time.Time) sluice.LogEntry {
 	e.Usage.Set(sluice.Output, int64(r.IntN(900)))
 	e.Attempts = []sluice.Attempt{{Provider: "openai", Model: e.Model, Host: "api.openai.com", Status: 200, First: 78 * time.Millisecond, End: e.Timeline.End, Reused: true, Usage: e.Usage}}
 	e.ReqHeader = sluice.Header{
-		{Name: "Host", Value: "localhost:8088"}, {Name: "Accept-Encoding", Value: "gzip, deflate"}, {Name: "Connection", Value: "keep-alive"},
-		{Name: "Accept", Value: "application/json"}, {Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: e.UserAgent},
-		{Name: "X-Stainless-Lang", Value: "python"}, {Name: "X-Stainless-Package-Version", Value: "2.9.0"}, {Name: "X-Stainless-Os", Value: "Linux"},
-		{Name: "X-Stainless-Runtime", Value: "CPython"}, {Name: "X-Stainless-Retry-Count", Value: "0"}, {Name: "Content-Length", Value: fmt.Sprint(e.Request.Size)},
+		{Name: "Host", Value: "localhost:8088"},
+		{Name: "Accept-Encoding", Value: "gzip, deflate"},
+		{Name: "Connection", Value: "keep-alive"},
+		{Name: "Accept", Value: "application/json"},
+		{Name: "Content-Type", Value: "application/json"},
+		{Name: "User-Agent", Value: e.UserAgent},
+		{Name: "X-Stainless-Lang", Value: "python"},
+		{Name: "X-Stainless-Package-Version", Value: "2.9.0"},
+		{Name: "X-Stainless-Os", Value: "Linux"},
+		{Name: "X-Stainless-Runtime", Value: "CPython"},
+		{Name: "X-Stainless-Retry-Count", Value: "0"},
+		{Name: "Content-Length", Value: fmt.Sprint(e.Request.Size)},
 	}
 	e.RespHeader = sluice.Header{
-		{Name: "Date", Value: at.Format(time.RFC1123)}, {Name: "Content-Type", Value: "application/json"}, {Name: "Content-Length", Value: "1400"},
-		{Name: "Openai-Organization", Value: "some-organisation"}, {Name: "Openai-Processing-Ms", Value: fmt.Sprint(r.IntN(999))}, {Name: "Openai-Version", Value: "2020-10-01"},
-		{Name: "X-Ratelimit-Limit-Requests", Value: "10000"}, {Name: "X-Ratelimit-Remaining-Requests", Value: fmt.Sprint(r.IntN(9999))},
-		{Name: "X-Request-Id", Value: fmt.Sprintf("req_%016x%016x", r.Uint64(), r.Uint64())}, {Name: "Server", Value: "cloudflare"},
+		{Name: "Date", Value: at.Format(time.RFC1123)},
+		{Name: "Content-Type", Value: "application/json"},
+		{Name: "Content-Length", Value: "1400"},
+		{Name: "Openai-Organization", Value: "some-organisation"},
+		{Name: "Openai-Processing-Ms", Value: fmt.Sprint(r.IntN(999))},
+		{Name: "Openai-Version", Value: "2020-10-01"},
+		{Name: "X-Ratelimit-Limit-Requests", Value: "10000"},
+		{Name: "X-Ratelimit-Remaining-Requests", Value: fmt.Sprint(r.IntN(9999))},
+		{Name: "X-Request-Id", Value: fmt.Sprintf("req_%016x%016x", r.Uint64(), r.Uint64())},
+		{Name: "Server", Value: "cloudflare"},
 	}
 	return e
 }
@@ -128,8 +142,10 @@ func BenchmarkApply(b *testing.B) {
 		many  bool
 		entry func(*traffic, time.Time) sluice.LogEntry
 	}{
-		{"chat", false, (*traffic).chat}, {"metadata", false, (*traffic).withMetadata},
-		{"random headers", false, (*traffic).entry}, {"many gateways", true, (*traffic).entry},
+		{"chat", false, (*traffic).chat},
+		{"metadata", false, (*traffic).withMetadata},
+		{"random headers", false, (*traffic).entry},
+		{"many gateways", true, (*traffic).entry},
 	} {
 		b.Run(shape.name, func(b *testing.B) {
 			b.StopTimer()
