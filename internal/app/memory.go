@@ -14,7 +14,13 @@ import (
 
 // limitMemory tells the runtime of a container's memory limit, unless GOMEMLIMIT does: a collector
 // that knows the limit works harder before the kernel ends the process.
+//
+// Without GOGC in the environment the heap may grow to three times what is live, not twice: what lives
+// is small, so that collecting half as often costs little memory.
 func limitMemory(logger *slog.Logger) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
 	if limit := cgroupLimit(); debug.SetMemoryLimit(-1) == math.MaxInt64 && limit > 0 {
 		debug.SetMemoryLimit(limit / 10 * 9)
 		logger.Debug("memory limit set", "bytes", limit/10*9)

@@ -19,7 +19,7 @@ func (p *Proxy) identify(_ context.Context, x *exchange) error {
 		return notFound()
 	}
 	acc, gw, rest := "", "", ""
-	if at, ok := x.settings.hosts[hostName(x.req.Host)]; ok {
+	if at, ok := x.settings.place(x.req.Host); ok {
 		acc, gw, rest = at.account, at.gateway, path[1:]
 	} else if path, ok = strings.CutPrefix(path, pathVersion); ok {
 		acc, path = cutSegment(path)
@@ -86,10 +86,15 @@ func hostName(host string) string {
 // IsCustomHost reports whether host is a custom host name, so that all its paths are the data
 // plane's.
 func (p *Proxy) IsCustomHost(host string) bool {
-	s := p.settings.Load()
-	if len(s.hosts) == 0 {
-		return false
-	}
-	_, ok := s.hosts[hostName(host)]
+	_, ok := p.settings.Load().place(host)
 	return ok
+}
+
+// place returns what a custom host name means. Most have none: then nothing is made of host.
+func (s *Settings) place(host string) (place, bool) {
+	if len(s.hosts) == 0 {
+		return place{}, false
+	}
+	at, ok := s.hosts[hostName(host)]
+	return at, ok
 }
