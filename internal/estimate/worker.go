@@ -69,8 +69,15 @@ const noteEstimated = "output estimated"
 const maxBody = 16 << 20
 
 // estimate counts a record's tokens and corrects its entry.
+//
+// A fault in counting ends with the exchange: bodies are anybody's bytes.
 func (w *Worker) estimate(ctx context.Context, r *reqlog.Record) {
 	e := &r.Entry
+	defer func() {
+		if cause := recover(); cause != nil {
+			w.Logger.ErrorContext(ctx, "panic in an estimate of tokens", "id", e.ID.String(), "cause", cause)
+		}
+	}()
 	row := reqlog.Row{Entry: *e, Parts: r.Parts}
 	request := w.body(ctx, row, reqlog.RequestSide, e.Request)
 	response := w.body(ctx, row, reqlog.ResponseSide, e.Response)

@@ -34,8 +34,9 @@ func (p *Proxy) Serve(ctx context.Context, req *front.Request, sink front.Sink) 
 	defer p.running.Add(-1)
 	x := p.newExchange(req, sink)
 	defer p.release(x)
-	defer p.settle(x) // usage, log entry: exactly once
-	defer x.contain() // a panic is an ending like others
+	defer func() { abort = x.abort }() // also after a panic, where no return is reached
+	defer p.settle(x)                  // usage, log entry: exactly once
+	defer x.contain()                  // a panic is an ending like others
 	for _, next := range p.run {
 		err := next(ctx, x)
 		if errors.Is(err, errAnswered) {

@@ -27,8 +27,7 @@ func (p *Proxy) settle(x *exchange) {
 func (x *exchange) complete() {
 	e := x.entry()
 	if x.meter != nil {
-		x.read(x.meter.Close())
-		x.meter = nil
+		x.read(x.closeMeter())
 	}
 	if len(x.fault) > 0 && e.ErrorText == "" && e.Response.Encoding == "" {
 		e.ErrorText = cut(openai.ErrorText(x.fault))
@@ -40,6 +39,19 @@ func (x *exchange) complete() {
 	x.sizes()
 	e.Timeline.End = x.since()
 	e.Success = e.Ending == sluice.EndingComplete && e.Status >= 200 && e.Status < 300
+}
+
+// closeMeter ends the meter. A fault of its own must not cost the exchange its row.
+func (x *exchange) closeMeter() (r wire.Reading) {
+	meter := x.meter
+	x.meter = nil
+	defer func() {
+		if cause := recover(); cause != nil {
+			x.proxy.panicked(x.id, cause)
+			x.note("the answer could not be read")
+		}
+	}()
+	return meter.Close()
 }
 
 // read takes over what the meter read of the answer.
