@@ -66,6 +66,7 @@ func (x *exchange) sendHead() {
 		{Name: "cf-aig-event-id", Value: x.control.eventID},
 		{Name: "cf-aig-step", Value: "0"},
 	}
+	logged := x.control.collect && x.gateway != nil
 	send := e.RespHeader[:0]
 	for _, f := range a.header {
 		if !hasPrefixFold(f.Name, "cf-aig-") {
@@ -73,7 +74,7 @@ func (x *exchange) sendHead() {
 		}
 	}
 	for _, f := range own {
-		if x.control.collect || f.Name != "cf-aig-log-id" {
+		if logged || f.Name != "cf-aig-log-id" {
 			send = append(send, f)
 		}
 	}

@@ -212,6 +212,9 @@ func testErrorsOfTheGateway(t *testing.T, f proxytest.Front) {
 			if strings.ContainsAny(body.Description, "<>\"") {
 				t.Errorf("description = %q", body.Description)
 			}
+			if (resp.Header.Get("cf-aig-log-id") != "") != tt.logged {
+				t.Errorf("cf-aig-log-id = %q; logged %v", resp.Header.Get("cf-aig-log-id"), tt.logged)
+			}
 			if resp.Header.Get("cf-aig-request-id") == "" || resp.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("header = %v", resp.Header)
 			}
