@@ -3,7 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestFind(t *testing.T) {
@@ -27,5 +30,53 @@ func TestFind(t *testing.T) {
 func TestInputs(t *testing.T) {
 	if got := inputs("fuzz: elapsed: 1s, execs: 10 (9/sec)\nfuzz: elapsed: 2s, execs: 25 (9/sec)\n"); got != "25" {
 		t.Errorf("inputs = %s, want 25", got)
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	pattern := regexp.MustCompile(network)
+	for pkg, want := range map[string]bool{
+		"m/internal/wire/http1": true, "m/internal/front": true, "m/internal/upstream": true,
+		"m/internal/price": false, "m/internal/wired": false,
+	} {
+		if got := pattern.MatchString(pkg); got != want {
+			t.Errorf("%s reads network bytes: %v, want %v", pkg, got, want)
+		}
+	}
+}
+
+// TestTimeUp judges what the engine printed in runs of 4 s (the hang: 9 s). "minimizing" is put together from
+// its texts: the run ended while a failing input was made smaller.
+func TestTimeUp(t *testing.T) {
+	record := func(name string) string {
+		text, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	deadline := record("deadline")
+	for _, c := range []struct {
+		name, out, target string
+		asked             time.Duration
+		want              bool
+	}{
+		{"the end of the time", deadline, "FuzzRecord", 4 * time.Second, true},
+		{"too early to be the end of the time", deadline, "FuzzRecord", 5 * time.Second, false},
+		{"another target", deadline, "FuzzOther", 4 * time.Second, false},
+		{"a second complaint", strings.Replace(deadline, "    context", "    close: bad\n    context", 1), "FuzzRecord", 4 * time.Second, false},
+		{"a test's own use of a deadline", strings.Replace(deadline, "    context", "        a_test.go:3: context", 1), "FuzzRecord", 4 * time.Second, false},
+		{"the end of the time while an input that failed is minimised", record("minimizing"), "FuzzRecord", 4 * time.Second, false},
+		{"a panic", record("panic"), "FuzzCrash", 0, false},
+		{"an input that fails", record("error"), "FuzzError", 0, false},
+		{"a seed that fails", record("seed"), "FuzzSeed", 0, false},
+		{"a process that ends", record("exit"), "FuzzExit", 0, false},
+		{"a hang", record("hang"), "FuzzLoop", 0, false},
+		{"no build", "# m\n./a_test.go:3:1: syntax error\nFAIL\tm [build failed]\nFAIL\n", "FuzzRecord", 0, false},
+		{"nothing", "", "FuzzRecord", 0, false},
+	} {
+		if got := timeUp(c.out, c.target, c.asked); got != c.want {
+			t.Errorf("%s: time up = %v, want %v", c.name, got, c.want)
+		}
 	}
 }
