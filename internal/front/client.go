@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -17,11 +18,22 @@ type client struct {
 	left    sync.Once
 	leave   func() // called once, when it is closed
 
+	// now is where reads get what is there and do not wait; nil: they wait. It belongs to whoever may read.
+	now syscall.RawConn
+
 	mu    sync.Mutex // HTTP/2 and TLS alerts write from other goroutines
 	until time.Time  // write deadline that is set
 	parts net.Buffers
 	room  [3][]byte // backs parts
 	end   [2]byte
+}
+
+// Read implements io.Reader.
+func (c *client) Read(p []byte) (int, error) {
+	if c.now != nil {
+		return readNow(c.now, p)
+	}
+	return c.Conn.Read(p)
 }
 
 // Write implements io.Writer.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -51,6 +52,9 @@ type conn struct {
 	stopped atomic.Bool // no read goes on: see interrupt
 
 	socket   syscall.RawConn // nil: it cannot be looked at
+	looking  atomic.Bool     // lookInside goes on, or is about to
+	watching sync.Mutex      // held by lookInside
+	watched  *body           // of the request that runs
 	first    [1]byte         // room for a first byte
 	readable readable
 }
@@ -108,7 +112,10 @@ func (c *conn) next(ctx context.Context, handed *bool) (more bool, r *refusal) {
 	}
 	c.skip(n)
 	k.begin(c, &h)
-	keep := k.finish(c.run(ctx, k))
+	c.watch(&k.body)
+	abort := c.run(ctx, k)
+	c.watch(nil)
+	keep := k.finish(abort)
 	c.s.recycle(k)
 	if !keep {
 		return false, nil
@@ -258,6 +265,11 @@ func (c *conn) interrupt() {
 
 // fill reads once behind what is in the buffer, which grows up to most bytes.
 func (c *conn) fill(until time.Time, most int) error {
+	return c.take(most, func(p []byte) (int, error) { return c.read(p, until) })
+}
+
+// take calls read once for what comes behind the bytes in the buffer, which grows up to most bytes.
+func (c *conn) take(most int, read func(p []byte) (int, error)) error {
 	c.borrow()
 	if len(c.rest) == cap(c.rest) {
 		if room := *c.buf; len(c.rest) < len(room) {
@@ -269,7 +281,7 @@ func (c *conn) fill(until time.Time, most int) error {
 			c.buf = &larger
 		}
 	}
-	n, err := c.read(c.rest[len(c.rest):cap(c.rest)], until)
+	n, err := read(c.rest[len(c.rest):cap(c.rest)])
 	c.rest = c.rest[:len(c.rest)+n]
 	if len(c.rest) == 0 {
 		c.giveBack()

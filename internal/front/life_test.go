@@ -304,6 +304,172 @@ func TestClientLeavesOverTLS(t *testing.T) {
 	}
 }
 
+// secured is a client that speaks TLS, and reads the answer's head and size bytes of its body.
+func (s *server) secured(t *testing.T, config *tls.Config, request string, size int) *tls.Conn {
+	t.Helper()
+	c := tls.Client(s.dial(t).TCPConn, config)
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(resp.Body, make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// streamUntilGone sends some bytes and waits for its client to leave; it tells the cause.
+func streamUntilGone(size int, ended chan<- error) handlerFunc {
+	return func(ctx context.Context, _ *Request, sink Sink) bool {
+		sink.Head(200, nil)
+		_, _ = sink.Write(make([]byte, size))
+		_ = sink.Flush()
+		<-ctx.Done()
+		ended <- context.Cause(ctx)
+		return true
+	}
+}
+
+// TestClientSaysGoodbyeOverTLS: close_notify alone is a departure; the TCP connection stays open.
+func TestClientSaysGoodbyeOverTLS(t *testing.T) {
+	server, config := identity(t)
+	unread := "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"
+	for _, tt := range []struct {
+		name, request, behind string
+		version               uint16
+	}{
+		{"TLS 1.3", simple, "", tls.VersionTLS13},
+		{"TLS 1.2", simple, "", tls.VersionTLS12},
+		{"behind a body that nobody has read", unread, "defghi", tls.VersionTLS13},
+		{"behind another request", simple, simple, tls.VersionTLS13},
+		{"behind bytes of two sweeps", simple, strings.Repeat("x", minBuffer-1), tls.VersionTLS13},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ended := make(chan error, 1)
+			s := start(t, streamUntilGone(100, ended), func(o *Options) { o.TLS = server })
+			config := config.Clone()
+			config.MaxVersion = tt.version
+			c := s.secured(t, config, tt.request, 100)
+			_, _ = io.WriteString(c, tt.behind)
+			if err := c.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; !errors.Is(err, errGone) {
+				t.Errorf("cause = %v", err)
+			}
+		})
+	}
+}
+
+// TestGoodbyeAfterTheHeadsTime: the deadline that the head had does not hide a departure long after it.
+func TestGoodbyeAfterTheHeadsTime(t *testing.T) {
+	server, config := identity(t)
+	const headTime = 300 * time.Millisecond
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	s := start(t, func(ctx context.Context, req *Request, sink Sink) bool {
+		close(begun)
+		return streamUntilGone(1, ended)(ctx, req, sink)
+	}, func(o *Options) { o.TLS, o.HeaderTime = server, headTime })
+	c := s.secured(t, config, simple, 1)
+	<-begun
+	passed := time.NewTimer(headTime)
+	defer passed.Stop()
+	<-passed.C
+	_ = c.CloseWrite()
+	if err := <-ended; !errors.Is(err, errGone) {
+		t.Errorf("cause = %v", err)
+	}
+}
+
+// TestBytesSeenBesideARequestAreNotLost: what a look takes from a TLS connection, the body and the next
+// request still get.
+func TestBytesSeenBesideARequestAreNotLost(t *testing.T) {
+	server, config := identity(t)
+	looked := make(chan struct{})
+	s := start(t, func(ctx context.Context, req *Request, sink Sink) bool {
+		if req.Method == http.MethodPost {
+			<-looked
+		}
+		return tell(ctx, req, sink)
+	}, func(o *Options) { o.TLS = server })
+	c := tls.Client(s.dial(t).TCPConn, config)
+	defer func() { _ = c.Close() }()
+	body := strings.Repeat("0123456789", 1000)
+	send := func(text string) {
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n" + body[:10])
+	eventually(t, "a request", func() bool { return s.Stats().Busy == 1 })
+	send(body[10:]) // a record of its own, which the sweep finds, and the next request
+	send(simple)
+	eventually(t, "a look", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for c := range s.conns {
+			c.watching.Lock()
+			defer c.watching.Unlock()
+			if c.watched != nil && len(c.rest) >= minBuffer {
+				return true
+			}
+		}
+		return false
+	})
+	close(looked)
+	r := bufio.NewReader(c)
+	for _, want := range []string{"200 POST / x \"" + body + "\"", "200 GET / x none"} {
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || "200 "+string(got) != want {
+			t.Errorf("%.60q %v, want %.60q", got, err, want)
+		}
+	}
+}
+
+// TestGoodbyeOverHTTP2: net/http sees close_notify by itself.
+func TestGoodbyeOverHTTP2(t *testing.T) {
+	server, config := identity(t)
+	ended := make(chan error, 1)
+	s := start(t, tell, func(o *Options) {
+		o.TLS, o.Mine = server, func(string, string) bool { return true }
+		o.Rest = NewStd(streamUntilGone(10, ended))
+	})
+	var conn *tls.Conn
+	transport := &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		config := config.Clone()
+		config.NextProtos = []string{"h2"}
+		c, err := (&tls.Dialer{Config: config}).DialContext(ctx, network, addr)
+		if err == nil {
+			conn = c.(*tls.Conn)
+		}
+		return c, err
+	}}
+	defer transport.CloseIdleConnections()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.addr+"/", nil)
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if _, err := io.ReadFull(resp.Body, make([]byte, 10)); err != nil || resp.ProtoMajor != 2 {
+		t.Fatalf("%v over %s", err, resp.Proto)
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("cause = %v", err)
+	}
+}
+
 // TestIdleConnectionsAreSmall: an idle connection holds no buffer.
 func TestIdleConnectionsAreSmall(t *testing.T) {
 	const many, most = 500, 24 << 10 // bytes each, the peer's end and the race detector's share included

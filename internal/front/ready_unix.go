@@ -5,6 +5,7 @@ package front
 import (
 	"errors"
 	"io"
+	"os"
 	"syscall"
 )
 
@@ -55,4 +56,27 @@ func (c *conn) readFD(fd uintptr) bool {
 		c.readable.n, c.readable.err = n, err
 		return true
 	}
+}
+
+// readNow reads what is there. Where nothing is, it fails as a read does whose time is up, which a TLS
+// connection survives.
+func readNow(socket syscall.RawConn, p []byte) (n int, err error) {
+	failed := socket.Read(func(fd uintptr) bool {
+		for {
+			if n, err = syscall.Read(int(fd), p); !errors.Is(err, syscall.EINTR) {
+				return true
+			}
+		}
+	})
+	switch {
+	case failed != nil:
+		return 0, failed
+	case errors.Is(err, syscall.EAGAIN):
+		return 0, os.ErrDeadlineExceeded
+	case err != nil:
+		return 0, err
+	case n == 0 && len(p) > 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }

@@ -125,7 +125,7 @@ func (s *Server) open(l net.Listener) bool {
 		return false
 	}
 	s.listener = l
-	s.tasks.Go(s.sweep)
+	s.tasks.Go(func() { s.sweep(s.base) })
 	if s.std != nil {
 		s.hand.addr = l.Addr()
 		s.tasks.Go(func() { _ = s.std.Serve(s.hand) }) // ends with Shutdown or Close
