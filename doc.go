@@ -12,6 +12,7 @@
 //	2  internal/provider        the table of upstreams; the offline provider echo
 //	2  internal/front           connections of clients: what they send as a Request, the answer as a Sink
 //	2  internal/upstream        connections to providers: pools, deadlines, dial rules
+//	2  internal/gateway         the set of all gateways: built in, of the file, stored; one snapshot per change
 //	2  internal/reqlog          the append-only log: records, segments, queue, recovery
 //	2  internal/gateway         gateways' settings: builtin, from the file, stored; one snapshot per change
 //	2  internal/auth            gateway tokens: their form, their hashes, what each may do
@@ -25,6 +26,7 @@
 //	3  internal/store/sqlstore  configuration and tokens in SQL: SQLite
 //	3  internal/store/slots     counters of limits in a shared-mapped file
 //	3  internal/store/answers   cached answers: memory over disk
+//	3  internal/store/sqlstore  what operators make, in a database: gateways, tokens
 //	3  internal/client          the public API as Go calls
 //	4  internal/app             wiring, top to bottom
 //	4  internal/store/storetest  proof of what level 2 declares, run by every implementation

@@ -21,6 +21,7 @@ const (
 	KindTimeout           // no answer from the provider in time
 	KindUnavailable       // out of a resource that comes back: try again later
 	KindClientGone        // the caller left; nobody reads the answer
+	KindConflict          // it is managed elsewhere, exists already, or was changed at the same time
 )
 
 // Error is a failure that the gateway itself reports. A provider's error answer is not an Error: it
