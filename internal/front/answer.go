@@ -34,6 +34,7 @@ type answer struct {
 	length   int64 // declared; -1: unknown
 	wrote    int64 // bytes of the body
 	close    bool  // the connection ends with this answer
+	switched bool  // the connection speaks another protocol now
 	trailer  sluice.Header
 	err      error // final
 }
@@ -196,6 +197,10 @@ func (k *call) Duplex() {
 // carry another request; where it cannot, the client has had time to read what was sent.
 func (k *call) finish(abort bool) bool {
 	a := &k.answer
+	if a.switched {
+		k.leaveSwitched(abort)
+		return false
+	}
 	if abort || !a.headed || a.err != nil || a.length >= 0 && !a.whole() {
 		k.breakOff()
 		return false

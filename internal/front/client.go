@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -21,8 +22,9 @@ type client struct {
 	// now is where reads get what is there and do not wait; nil: they wait. It belongs to whoever may read.
 	now syscall.RawConn
 
-	mu    sync.Mutex // HTTP/2 and TLS alerts write from other goroutines
-	until time.Time  // write deadline that is set
+	mu    sync.Mutex  // HTTP/2 and TLS alerts write from other goroutines
+	until time.Time   // write deadline that is set
+	own   atomic.Bool // a handler bounds writes itself
 	parts net.Buffers
 	room  [3][]byte // backs parts
 	end   [2]byte
@@ -75,7 +77,7 @@ func (c *client) writeParts(head, body []byte, tail string) (n int64, err error)
 
 // arm moves the deadline only when a good part of it has passed: that saves most calls.
 func (c *client) arm() error {
-	if c.timeout <= 0 {
+	if c.timeout <= 0 || c.own.Load() {
 		return nil
 	}
 	now := time.Now()

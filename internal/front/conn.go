@@ -22,6 +22,7 @@ import (
 const (
 	connIdle int32 = iota
 	connBusy
+	connSwitched // busy with another protocol
 	connClosed
 )
 

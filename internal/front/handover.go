@@ -107,6 +107,8 @@ func (s *Server) newStd() *http.Server {
 			if state, ok := r.Context().Value(stateKey{}).(*tls.ConnectionState); ok && r.TLS == nil {
 				r.TLS = state
 			}
+			s.enter()
+			defer s.leave()
 			rest.ServeHTTP(w, r)
 		}),
 		ReadHeaderTimeout: o.HeaderTime,

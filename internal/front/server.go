@@ -57,7 +57,8 @@ type Server struct {
 	mu       sync.Mutex
 	listener net.Listener // nil: Serve has not begun
 	conns    map[*conn]struct{}
-	empty    chan struct{} // closed when the last of conns has gone; nil: nobody waits
+	others   int           // requests that Rest serves, also on connections that have left net/http
+	empty    chan struct{} // closed when the last of conns and others has gone; nil: nobody waits
 }
 
 // Stats counts what a Server has seen.
@@ -199,17 +200,22 @@ func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if len(s.conns) == 0 && s.empty != nil {
+	s.settle()
+}
+
+// settle tells who waits for it when nothing is left. It wants the mutex held.
+func (s *Server) settle() {
+	if len(s.conns) == 0 && s.others == 0 && s.empty != nil {
 		close(s.empty)
 		s.empty = nil
 	}
 }
 
-// emptied returns a channel that is closed when no connection is left; nil: none is.
+// emptied returns a channel that is closed when no connection and no request is left; nil: none is.
 func (s *Server) emptied() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.conns) == 0 {
+	if len(s.conns) == 0 && s.others == 0 {
 		return nil
 	}
 	if s.empty == nil {
@@ -305,7 +311,7 @@ func (s *Server) Stats() Stats {
 	defer s.mu.Unlock()
 	st := Stats{Open: len(s.conns), Refused: s.refused.Load(), Panics: s.panics.Load()}
 	for c := range s.conns {
-		if c.state.Load() == connBusy {
+		if state := c.state.Load(); state == connBusy || state == connSwitched {
 			st.Busy++
 		}
 	}

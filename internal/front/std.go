@@ -2,6 +2,7 @@ package front
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,9 +33,13 @@ func (s *Std) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.take(w, r)
 	abort := s.handler.Serve(r.Context(), &f.req, f)
+	switched := f.switched
 	f.free()
 	s.pool.Put(f)
-	if abort {
+	switch {
+	case switched != nil:
+		_ = switched.Close() // nobody reads it any more
+	case abort:
 		panic(http.ErrAbortHandler) // net/http breaks the connection (HTTP/2: the stream) and logs nothing
 	}
 }
@@ -47,6 +52,8 @@ type httpFront struct {
 	ctrl *http.ResponseController
 	body *stdBody // nil: the request has none
 	vals []string // one value per field line of the answer: backs the slices of the header map
+
+	switched net.Conn // what speaks another protocol now; nil: nothing does
 }
 
 func (f *httpFront) take(w http.ResponseWriter, r *http.Request) {
