@@ -57,8 +57,9 @@ type Timeline struct {
 
 // Attempt is one try at one target.
 type Attempt struct {
-	Provider string
-	Model    string
+	Step     int           // of the universal request, from 0
+	Provider string        //
+	Model    string        //
 	Host     string        // where it went, without path and query
 	Status   int           // of the answer; 0: there was none
 	Cause    string        // why there was no answer or the answer did not serve; "" when it served
@@ -116,36 +117,40 @@ type LogEntry struct {
 	Path     string // after the provider, with the query, credentials in it redacted
 	Type     string // what surface it came by: "" provider endpoint; later "universal", "websocket", …
 
-	Status     int // what the client got; 499 when it left before a status was sent; 0: not answered
-	Success    bool
-	Ending     Ending
-	ErrorKind  string // short and groupable: "dial", "tls", "dns", "upstream_status", "body_too_large"
-	ErrorText  string // for people, at most 1 KB, no secrets
-	Streamed   bool   // the answer came as a stream of events
-	Cache      CacheStatus
-	Key        string // the caller's gateway token by name, never the token
-	UserAgent  string
-	EventID    string
-	TraceID    string
-	Metadata   []MetaValue
-	Timeline   Timeline
-	Request    Body
-	Response   Body
-	ReqHeader  Header // as received, credentials redacted
-	RespHeader Header // as sent
-	Attempts   []Attempt
-	Usage      Usage
-	Cost       NanoUSD
-	Priced     bool      // Cost is known; otherwise it is null, never 0
-	CostBasis  CostBasis // where Cost comes from
-	Prices     string    // version of the price catalogue that Cost was made with
-	Tier       string    // service tier that the answer names: "batch", "priority", …; "" the ordinary one
-	Geo        string    // place that the answer names, where that has a price of its own
-	Finish     string
-	Feedback   int8    // -1, 0 (none), 1
-	Score      float64 // people's; NaN is not allowed, 0 with Scored false: none
-	Scored     bool
-	Notes      []string // remarks for whoever looks: "ambiguous", "invalid cf-aig-cache-ttl", …
+	Status    int // what the client got; 499 when it left before a status was sent; 0: not answered
+	Success   bool
+	Ending    Ending
+	ErrorKind string // short and groupable: "dial", "tls", "dns", "upstream_status", "body_too_large"
+	ErrorText string // for people, at most 1 KB, no secrets
+	Streamed  bool   // the answer came as a stream of events
+	Cache     CacheStatus
+	// CacheReason says in a word or two why the cache did not answer: "no entry", "expired", "skipped";
+	// or, at a hit, how it did: "" from an entry, "shared" from another caller's call that was under way.
+	CacheReason string
+	Step        int    // of the universal request: the one whose answer the client got, from 0
+	Key         string // the caller's gateway token by name, never the token
+	UserAgent   string
+	EventID     string
+	TraceID     string
+	Metadata    []MetaValue
+	Timeline    Timeline
+	Request     Body
+	Response    Body
+	ReqHeader   Header // as received, credentials redacted
+	RespHeader  Header // as sent
+	Attempts    []Attempt
+	Usage       Usage
+	Cost        NanoUSD
+	Priced      bool      // Cost is known; otherwise it is null, never 0
+	CostBasis   CostBasis // where Cost comes from
+	Prices      string    // version of the price catalogue that Cost was made with
+	Tier        string    // service tier that the answer names: "batch", "priority", …; "" the ordinary one
+	Geo         string    // place that the answer names, where that has a price of its own
+	Finish      string
+	Feedback    int8    // -1, 0 (none), 1
+	Score       float64 // people's; NaN is not allowed, 0 with Scored false: none
+	Scored      bool
+	Notes       []string // remarks for whoever looks: "ambiguous", "invalid cf-aig-cache-ttl", …
 }
 
 // Reset empties e but keeps the slices' room, so that a LogEntry can be used again.

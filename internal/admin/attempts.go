@@ -9,7 +9,6 @@ import (
 // item is what a list shows as one: a request, or one of its attempts made to look like an entry.
 type item struct {
 	entry sluice.LogEntry
-	step  int
 }
 
 // itemsOf gives what e counts for in a list of basis b, in order of time. An entry without attempts
@@ -19,13 +18,9 @@ func itemsOf(e *sluice.LogEntry, b basis) []item {
 		return []item{{entry: *e}}
 	}
 	items := make([]item, len(e.Attempts))
-	step, last := 0, answering(e)
+	last := answering(e)
 	for i := range e.Attempts {
-		a := &e.Attempts[i]
-		if i > 0 && (a.Provider != e.Attempts[i-1].Provider || a.Model != e.Attempts[i-1].Model) {
-			step++ // another target: a retry at the same one is the same step
-		}
-		items[i] = item{entry: failedAttempt(e, i), step: step}
+		items[i] = item{entry: failedAttempt(e, i)}
 		if i == last {
 			items[i].entry = answeringAttempt(e, i)
 		}
@@ -56,6 +51,7 @@ func attemptID(e *sluice.LogEntry, i int) sluice.ID {
 // answeringAttempt is e without what its other attempts took.
 func answeringAttempt(e *sluice.LogEntry, i int) sluice.LogEntry {
 	v, a := *e, &e.Attempts[i]
+	v.Step = a.Step
 	if len(e.Attempts) == 1 {
 		return v
 	}
@@ -75,7 +71,7 @@ func answeringAttempt(e *sluice.LogEntry, i int) sluice.LogEntry {
 // status was kept.
 func failedAttempt(e *sluice.LogEntry, i int) sluice.LogEntry {
 	v, a := *e, &e.Attempts[i]
-	v.ID = attemptID(e, i)
+	v.ID, v.Step = attemptID(e, i), a.Step
 	v.Start = e.Start.Add(a.Start)
 	v.Provider, v.Model, v.Served = a.Provider, a.Model, ""
 	v.Status, v.Success, v.Ending = a.Status, false, sluice.EndingComplete

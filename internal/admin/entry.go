@@ -46,6 +46,7 @@ type Entry struct {
 	Key          *string  `json:"key" list:"+" doc:"gateway token, by name"`
 	UsageBasis   string   `json:"usage_basis" list:"+" enum:"none,provider,estimated,partial,cached"`
 	CacheStatus  string   `json:"cache_status" enum:"off,miss,hit"`
+	CacheReason  *string  `json:"cache_reason" doc:"why the cache did not answer, or how it did; null: it was not asked, or answered from an entry"`
 	Finish       *string  `json:"finish" doc:"why the answer ended, in the provider's word"`
 	Method       string   `json:"method"`
 	UserAgent    *string  `json:"user_agent"`
@@ -157,8 +158,8 @@ const (
 )
 
 // viewEntry shows all of e.
-func viewEntry(e *sluice.LogEntry, step int, b basis) *Entry {
-	v := viewRow(e, step, b)
+func viewEntry(e *sluice.LogEntry, b basis) *Entry {
+	v := viewRow(e, b)
 	v.Usage, v.Timeline, v.Attempts = Counts(e.Usage), viewTimeline(e.Timeline), viewAttempts(e)
 	v.Request, v.Response = viewBody(e.Request), viewBody(e.Response)
 	v.RequestHeaders, v.ResponseHeaders = viewHeader(e.ReqHeader), viewHeader(e.RespHeader)
@@ -168,19 +169,19 @@ func viewEntry(e *sluice.LogEntry, step int, b basis) *Entry {
 
 // viewRow shows of e what a list does by default, and single values besides. In basisAttempts a cache
 // hit has no tokens, as in the reference.
-func viewRow(e *sluice.LogEntry, step int, b basis) *Entry {
+func viewRow(e *sluice.LogEntry, b basis) *Entry {
 	v := &Entry{
 		ID: e.ID.String(), CreatedAt: stamp(e.Start), Provider: e.Provider, Model: e.Model,
 		ModelType: optional(modelType(e.Endpoint)), Path: e.Path, Duration: e.Timeline.End.Milliseconds(),
 		RequestType: optional(e.Type), RequestContentType: optional(e.Request.Type), ResponseContentType: optional(e.Response.Type),
 		StatusCode: optionalStatus(e.Status), Success: e.Success, Cached: e.Cache == sluice.CacheHit,
 		TokensIn: tokens(&e.Usage, sluice.Input), TokensOut: tokens(&e.Usage, sluice.Output),
-		Cost: Money{e.Cost, e.Priced}, Metadata: e.Metadata, Step: step,
+		Cost: Money{e.Cost, e.Priced}, Metadata: e.Metadata, Step: e.Step,
 
 		Gateway: e.Gateway, ServedModel: optional(e.Served), Endpoint: optional(e.Endpoint),
 		Ending: e.Ending.String(), ErrorKind: optional(e.ErrorKind), ErrorText: optional(e.ErrorText),
 		Streamed: e.Streamed, TTFT: Millis(e.Timeline.FirstToken), AttemptCount: len(e.Attempts), Key: optional(e.Key),
-		UsageBasis: e.Usage.Basis.String(), CacheStatus: reqlog.CacheName(e.Cache), Finish: optional(e.Finish), Method: e.Method,
+		UsageBasis: e.Usage.Basis.String(), CacheStatus: reqlog.CacheName(e.Cache), CacheReason: optional(e.CacheReason), Finish: optional(e.Finish), Method: e.Method,
 		UserAgent: optional(e.UserAgent), EventID: optional(e.EventID), TraceID: optional(e.TraceID),
 		RequestSize: e.Request.Size, ResponseSize: e.Response.Size,
 		CustomCost: e.CostBasis == sluice.CostCustom, CostBasis: e.CostBasis.String(), Prices: optional(e.Prices),

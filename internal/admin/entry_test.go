@@ -77,7 +77,7 @@ func TestAnEntryHasTheReferencesFields(t *testing.T) {
 		{Key: "test", Value: "true", Kind: sluice.MetaBool},
 		{Key: "broken", Value: "1e", Kind: sluice.MetaNumber},
 	}
-	got := object(t, viewEntry(&e, 0, basisAttempts))
+	got := object(t, viewEntry(&e, basisAttempts))
 	want := map[string]any{
 		"id": e.ID.String(), "created_at": "2025-11-24T14:00:00.000Z", "provider": "openai", "model": "gpt-4.1-mini",
 		"model_type": "text generation", "path": "chat/completions", "duration": json.Number("412"), "request_type": nil,
@@ -100,7 +100,7 @@ func TestAnEntryHasTheReferencesFields(t *testing.T) {
 
 func TestWhatIsNotKnownIsNull(t *testing.T) {
 	e := sluice.LogEntry{Start: base, Ending: sluice.EndingRefused}
-	got := object(t, viewEntry(&e, 0, basisRequests))
+	got := object(t, viewEntry(&e, basisRequests))
 	for _, name := range []string{
 		"model_type", "request_type", "request_content_type", "response_content_type", "status_code", "tokens_in", "tokens_out", "cost",
 		"served_model", "endpoint", "error_kind", "error_text", "ttft", "key", "finish", "user_agent", "event_id", "trace_id", "feedback", "score",
@@ -120,7 +120,7 @@ func TestACacheHitHasNoTokensInTheReferencesShape(t *testing.T) {
 	var ids sluice.IDs
 	e := entryAt(&ids, 0)
 	e.Cache, e.Cost, e.Usage.Basis = sluice.CacheHit, 0, sluice.BasisCached
-	reference, ours := object(t, viewEntry(&e, 0, basisAttempts)), object(t, viewEntry(&e, 0, basisRequests))
+	reference, ours := object(t, viewEntry(&e, basisAttempts)), object(t, viewEntry(&e, basisRequests))
 	if reference["tokens_in"] != json.Number("0") || reference["cost"] != json.Number("0") || reference["cached"] != true {
 		t.Errorf("as in the reference: %v tokens, cost %v", reference["tokens_in"], reference["cost"])
 	}
@@ -166,7 +166,7 @@ func full(t *testing.T, v reflect.Value) {
 func TestNoFieldOfALogEntryIsForgotten(t *testing.T) {
 	hidden := []string{"Account"} // it stands in the path
 	typ := reflect.TypeFor[sluice.LogEntry]()
-	empty := object(t, viewEntry(&sluice.LogEntry{}, 0, basisRequests))
+	empty := object(t, viewEntry(&sluice.LogEntry{}, basisRequests))
 	for i := range typ.NumField() {
 		var e sluice.LogEntry
 		name := typ.Field(i).Name
@@ -182,7 +182,7 @@ func TestNoFieldOfALogEntryIsForgotten(t *testing.T) {
 		default:
 			full(t, reflect.ValueOf(&e).Elem().Field(i))
 		}
-		shown := !reflect.DeepEqual(object(t, viewEntry(&e, 0, basisRequests)), empty)
+		shown := !reflect.DeepEqual(object(t, viewEntry(&e, basisRequests)), empty)
 		if shown == slices.Contains(hidden, name) {
 			t.Errorf("%s: shown %v", name, shown)
 		}
@@ -193,7 +193,7 @@ func TestARowOfAListIsSmall(t *testing.T) {
 	var ids sluice.IDs
 	fields := newFieldSet()
 	size := func(e *sluice.LogEntry) int {
-		v := viewEntry(e, 0, basisRequests)
+		v := viewEntry(e, basisRequests)
 		v.cutForList()
 		b, err := json.Marshal(Row{v, &fields, fields.list})
 		if err != nil {
@@ -215,7 +215,7 @@ func TestARowOfAListIsSmall(t *testing.T) {
 	if n := size(&hostile); n > 8<<10 {
 		t.Errorf("a row with hostile texts has %d bytes", n)
 	}
-	v := viewEntry(&hostile, 0, basisRequests)
+	v := viewEntry(&hostile, basisRequests)
 	v.cutForList()
 	for _, name := range []string{"model", "served_model", "path", "error_text", "key", "metadata"} {
 		if !slices.Contains(v.Cut, name) {
@@ -235,7 +235,7 @@ func TestAnAttemptIsAnEntryInTheReferencesShape(t *testing.T) {
 	e.Attempts = []sluice.Attempt{
 		{Provider: "anthropic", Model: "claude", Status: 529, Cause: "upstream_status", Start: 2 * time.Millisecond, First: 50 * time.Millisecond, End: 60 * time.Millisecond, Usage: spent, Cost: 7, Priced: true},
 		{Provider: "anthropic", Model: "claude", Cause: "timeout", Start: 70 * time.Millisecond, End: 100 * time.Millisecond},
-		{Provider: "openai", Model: "gpt-4.1-mini", Status: 200, Start: 200 * time.Millisecond, First: 50 * time.Millisecond, End: 210 * time.Millisecond},
+		{Provider: "openai", Model: "gpt-4.1-mini", Step: 1, Status: 200, Start: 200 * time.Millisecond, First: 50 * time.Millisecond, End: 210 * time.Millisecond},
 	}
 	items := itemsOf(&e, basisAttempts)
 	if len(items) != 3 || len(itemsOf(&e, basisRequests)) != 1 {
@@ -258,8 +258,8 @@ func TestAnAttemptIsAnEntryInTheReferencesShape(t *testing.T) {
 		got := &items[i].entry
 		in, _ := got.Usage.Get(sluice.Input)
 		if got.ID.Attempt() != want.attempt || got.ID.WithAttempt(0) != e.ID || got.Provider != want.provider || got.Status != want.status || got.Success != want.success ||
-			items[i].step != want.step || got.Ending != want.ending || got.Timeline.End != want.duration || in != want.input {
-			t.Errorf("attempt %d = %+v, step %d", i, got, items[i].step)
+			items[i].entry.Step != want.step || got.Ending != want.ending || got.Timeline.End != want.duration || in != want.input {
+			t.Errorf("attempt %d = %+v, step %d", i, got, items[i].entry.Step)
 		}
 	}
 	if v := viewAttempts(&e); v[0].ID != e.ID.WithAttempt(1).String() || v[2].ID != e.ID.String() {

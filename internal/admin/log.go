@@ -65,7 +65,7 @@ func (s *server) getLog(ctx context.Context, in *GetLogInput) (*output[Envelope[
 	if err != nil {
 		return nil, err
 	}
-	v := viewEntry(&it.entry, it.step, basis(in.Basis))
+	v := viewEntry(&it.entry, basis(in.Basis))
 	if v.RequestHead, v.RequestHeadComplete, err = s.head(ctx, row, reqlog.RequestSide, &it.entry.Request); err != nil {
 		return nil, err
 	}

@@ -197,9 +197,9 @@ func (s *server) rows(stored []reqlog.Row, q *logsQuery) []Row {
 
 func (s *server) row(it *item, q *logsQuery) Row {
 	if q.whole {
-		return Row{viewEntry(&it.entry, it.step, q.basis), &s.fields, q.keep}
+		return Row{viewEntry(&it.entry, q.basis), &s.fields, q.keep}
 	}
-	v := viewRow(&it.entry, it.step, q.basis)
+	v := viewRow(&it.entry, q.basis)
 	v.cutForList()
 	return Row{v, &s.fields, q.keep}
 }

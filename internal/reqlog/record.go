@@ -47,6 +47,7 @@ const (
 	tagNote       = 25
 	tagBody       = 26 // and 27: by Side
 	tagCostBasis  = 28
+	tagStep       = 29
 	tagTexts      = 32 // and up: see texts
 )
 
@@ -80,6 +81,7 @@ const (
 	tagAttemptTimes
 	tagAttemptUsage
 	tagAttemptCost
+	tagAttemptStep
 )
 
 // Tags of a body, which is a text field that holds fields.
@@ -99,12 +101,12 @@ const countedTexts = 8
 
 // texts lists e's plain texts by tag, from tagTexts on: add at the end only. The first countedTexts
 // are those that roll-ups ask for.
-func texts(e *sluice.LogEntry) [20]*string {
+func texts(e *sluice.LogEntry) [22]*string {
 	return [...]*string{
 		&e.Account, &e.Gateway, &e.Provider, &e.Model, &e.Served, &e.Endpoint, &e.Type, &e.Key,
 		&e.Method, &e.Path, &e.ErrorKind, &e.ErrorText, &e.UserAgent, &e.EventID, &e.TraceID, &e.Finish,
-		&e.Prices, &e.Tier, &e.Geo,
-		nil, // room, so that the array's size does not change with each text
+		&e.Prices, &e.Tier, &e.Geo, &e.CacheReason,
+		nil, nil, // room, so that the array's size does not change with each text
 	}
 }
 
@@ -209,6 +211,7 @@ func appendCounted(b []byte, e *sluice.LogEntry, countOnly bool) []byte {
 	b = putNumber(b, tagCache, uint64(e.Cache))
 	b = putNumber(b, tagCost, zigzag(int64(e.Cost)))
 	b = putNumber(b, tagCostBasis, uint64(e.CostBasis))
+	b = putNumber(b, tagStep, uint64(max(e.Step, 0)))
 	t := &e.Timeline
 	b = putTimes(b, tagTimeline, [...]time.Duration{t.Received, t.Connected, t.Sent, t.FirstByte, t.FirstToken, t.End})
 	b = putUsage(b, tagUsage, &e.Usage)
@@ -242,6 +245,7 @@ func appendAttempt(b []byte, a *sluice.Attempt) []byte {
 	b = putTimes(b, tagAttemptTimes, [...]time.Duration{a.Start, a.Connect, a.First, a.End, 0, 0})
 	b = putUsage(b, tagAttemptUsage, &a.Usage)
 	b = putNumber(b, tagAttemptCost, zigzag(int64(a.Cost)))
+	b = putNumber(b, tagAttemptStep, uint64(max(a.Step, 0)))
 	closeLength(b, at)
 	return b
 }
@@ -264,7 +268,7 @@ func appendBody(b []byte, tag int, y *sluice.Body, countOnly bool) []byte {
 
 // recordBound returns a length that e's record does not pass.
 func recordBound(e *sluice.LogEntry, parts *[2][]partRef) int {
-	n := 920 // all numbers at their longest, and the keys of the texts
+	n := 960 // all numbers at their longest, and the keys of the texts
 	for _, s := range texts(e) {
 		if s != nil {
 			n += len(*s)
@@ -576,6 +580,8 @@ func decodeField(f *fields, e *sluice.LogEntry) {
 		e.Cost = sluice.NanoUSD(unzigzag(f.n))
 	case tagCostBasis:
 		e.CostBasis = sluice.CostBasis(f.n)
+	case tagStep:
+		e.Step = int(f.n & math.MaxInt16)
 	case tagFeedback:
 		e.Feedback = int8(unzigzag(f.n))
 	case tagScore:
@@ -677,6 +683,8 @@ func decodeAttempt(f *fields, a *sluice.Attempt) {
 			decodeUsage(&in, &a.Usage)
 		case tagAttemptCost:
 			a.Cost = sluice.NanoUSD(unzigzag(in.n))
+		case tagAttemptStep:
+			a.Step = int(in.n & math.MaxInt16)
 		}
 	}
 	f.bad = f.bad || in.bad

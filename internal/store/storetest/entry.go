@@ -113,6 +113,7 @@ func Draw(t *rapid.T, ids *sluice.IDs, around time.Time) sluice.LogEntry {
 		Success: flag("success"), Ending: sluice.Ending(rapid.IntRange(0, int(sluice.EndingPanic)).Draw(t, "ending")),
 		ErrorKind: text("error kind"), ErrorText: text("error text"), Streamed: flag("streamed"),
 		Cache: sluice.CacheStatus(small("cache") % 3), Key: text("key"), UserAgent: text("user agent"), EventID: text("event"), TraceID: text("trace"),
+		CacheReason: text("cache reason"), Step: int(small("step")),
 		Finish: text("finish"), Feedback: int8(small("feedback")%3 - 1), Priced: flag("priced"),
 		Request: sluice.Body{Size: small("size"), Type: text("request type")}, Response: sluice.Body{Size: small("size"), Type: text("response type")},
 		Attempts: make([]sluice.Attempt, small("attempts")),
