@@ -211,7 +211,7 @@ func appendCounted(b []byte, e *sluice.LogEntry, countOnly bool) []byte {
 	b = putNumber(b, tagCache, uint64(e.Cache))
 	b = putNumber(b, tagCost, zigzag(int64(e.Cost)))
 	b = putNumber(b, tagCostBasis, uint64(e.CostBasis))
-	b = putNumber(b, tagStep, uint64(max(e.Step, 0)))
+	b = putNumber(b, tagStep, zigzag(int64(e.Step)))
 	t := &e.Timeline
 	b = putTimes(b, tagTimeline, [...]time.Duration{t.Received, t.Connected, t.Sent, t.FirstByte, t.FirstToken, t.End})
 	b = putUsage(b, tagUsage, &e.Usage)
@@ -245,7 +245,7 @@ func appendAttempt(b []byte, a *sluice.Attempt) []byte {
 	b = putTimes(b, tagAttemptTimes, [...]time.Duration{a.Start, a.Connect, a.First, a.End, 0, 0})
 	b = putUsage(b, tagAttemptUsage, &a.Usage)
 	b = putNumber(b, tagAttemptCost, zigzag(int64(a.Cost)))
-	b = putNumber(b, tagAttemptStep, uint64(max(a.Step, 0)))
+	b = putNumber(b, tagAttemptStep, zigzag(int64(a.Step)))
 	closeLength(b, at)
 	return b
 }
@@ -581,7 +581,7 @@ func decodeField(f *fields, e *sluice.LogEntry) {
 	case tagCostBasis:
 		e.CostBasis = sluice.CostBasis(f.n)
 	case tagStep:
-		e.Step = int(f.n & math.MaxInt16)
+		e.Step = int(unzigzag(f.n))
 	case tagFeedback:
 		e.Feedback = int8(unzigzag(f.n))
 	case tagScore:
@@ -684,7 +684,7 @@ func decodeAttempt(f *fields, a *sluice.Attempt) {
 		case tagAttemptCost:
 			a.Cost = sluice.NanoUSD(unzigzag(in.n))
 		case tagAttemptStep:
-			a.Step = int(in.n & math.MaxInt16)
+			a.Step = int(unzigzag(in.n))
 		}
 	}
 	f.bad = f.bad || in.bad
