@@ -101,6 +101,9 @@ func (x *call) exchange(ctx context.Context, cn *conn) *Error {
 	if err != nil {
 		return x.blame(sendErr, err)
 	}
+	if h.status == 101 {
+		return x.leave(h)
+	}
 	x.open(h)
 	return nil
 }
@@ -137,6 +140,8 @@ func (x *call) readHead() (head, *Error) {
 		case perr != nil:
 			return head{}, &Error{StageProtocol, name, perr}
 		case h.status >= 200:
+			return h, nil
+		case h.status == 101 && switches(x.req, h.fields):
 			return h, nil
 		case h.status == 101:
 			return head{}, &Error{StageProtocol, name, errSwitched}

@@ -28,6 +28,8 @@ func (r *Request) check() error {
 		return errors.New("the body is given twice")
 	case r.BodyReader != nil && r.Length < -1:
 		return fmt.Errorf("body length %d", r.Length)
+	case r.Upgrade != "" && (!isToken(r.Upgrade) || r.hasBody()):
+		return fmt.Errorf("a change to protocol %q, or one with a body", r.Upgrade)
 	}
 	if !isAuthority(r.Host) {
 		return fmt.Errorf("host %q is not host or host:port", r.Host)
@@ -137,6 +139,10 @@ func appendHead(b []byte, r *Request) []byte {
 	}
 	if !framed {
 		b = appendFraming(b, r)
+	}
+	if r.Upgrade != "" {
+		b = appendField(b, "Connection", "Upgrade")
+		b = appendField(b, "Upgrade", r.Upgrade)
 	}
 	return append(b, "\r\n"...)
 }

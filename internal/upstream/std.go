@@ -94,9 +94,8 @@ func (s *standard) do(ctx context.Context, h *host, req *Request, start time.Tim
 	}
 	res, err := s.transport(h).RoundTrip(hreq)
 	if err == nil && res.StatusCode == http.StatusSwitchingProtocols {
-		res.Body.Close()
-		w.end()
-		return nil, &Error{StageProtocol, req.Host, errSwitched}
+		defer w.end()
+		return w.leave(req, res)
 	}
 	if err != nil {
 		failure := w.blame(err)
@@ -162,6 +161,9 @@ func requestHeader(req *Request) http.Header {
 			}
 			h[name] = append(h[name], f.Value)
 		}
+	}
+	if req.Upgrade != "" {
+		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{req.Upgrade}
 	}
 	if h["User-Agent"] == nil {
 		h["User-Agent"] = []string{""} // sends none

@@ -7,6 +7,7 @@ package upstream
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -32,6 +33,10 @@ type Request struct {
 	Header sluice.Header
 	// HostHeader replaces Host in the Host field when it is not empty.
 	HostHeader string
+
+	// Upgrade names the protocol that the connection is to speak from then on ("websocket"), "": it stays
+	// HTTP. It is sent with Connection: Upgrade, over HTTP/1.1 whatever the host prefers, without a body.
+	Upgrade string
 
 	Body       []byte    // the whole body, when it is in memory
 	BodyReader io.Reader // else its source, read once; nil with a nil Body: no body at all
@@ -69,7 +74,11 @@ type Response struct {
 	// CloseDelimited: the body ends where the connection ends, so that only TLS (which notices) or
 	// the dialect's own end tells a whole answer from a cut one.
 	CloseDelimited bool
-	Timing         Timing
+	// Conn is the connection after a 101 to a Request.Upgrade, and nil otherwise. It gives first what the
+	// upstream has sent already. It belongs to the caller, who closes it: no deadline is set, no limit of
+	// connections counts it, and the end of Do's ctx does not touch it. Body is empty then.
+	Conn   net.Conn
+	Timing Timing
 }
 
 // Timing says when things happened, as durations since the start of Do. Zero: it did not happen.
