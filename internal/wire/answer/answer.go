@@ -64,8 +64,11 @@ const sentinel = "[DONE]"
 // Reset makes r ready for an answer, whose values it picks by set and hands to h. stream says whether
 // the request asked for a stream: it decides where the first byte leaves a doubt.
 func (r *Reader) Reset(set *jsonpick.Set, stream bool, h Handler) {
+	// Field by field: a copy of the whole costs more than a short text does.
 	r.picker.Reset(set)
-	*r = Reader{set: set, h: h, stream: stream, done: -1, picker: r.picker}
+	r.set, r.h, r.stream, r.lined = set, h, stream, false
+	r.form, r.begun, r.known, r.done = unknown, false, false, -1
+	r.events, r.last = sse.Splitter{}, jsonpick.Template{}
 }
 
 // ResetLines is as Reset, for dialects whose streams are texts on lines of their own. A text alone is a

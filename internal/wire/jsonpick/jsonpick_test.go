@@ -89,6 +89,15 @@ func TestPicker(t *testing.T) {
 		{"NaN is let through", `{"model":NaN,"z":[-Infinity]}`, []string{`model=NaN/2`}, jsonpick.Done},
 		{"an array", `["model",{"model":1}]`, nil, jsonpick.Done},
 		{"bytes behind the end", `{"model":1}{"model":2}`, []string{`model=1/2`}, jsonpick.Done},
+		{
+			"deep nesting between picked values", `{"model":1,"z":` + strings.Repeat(`[{"k":`, 40) + "0" + strings.Repeat("}]", 40) + `,"usage":2}`,
+			[]string{`model=1/2`, `usage=2/2`},
+			jsonpick.Done,
+		},
+		{"crossed brackets around deep nesting", `{"z":{"k":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `]}`, nil, jsonpick.Broken},
+		{"cut behind what looks like an end", `{"model":"m","choices":[{"delta":{"a":[1]}}`, []string{`model="m"/1`, `choices=/6`, `choices.[].delta.*=/6`}, jsonpick.Inside},
+		{"broken before what looks like an end", `{"model":"m","usage":{"n":1},"choices":[1 2]}`, []string{`model="m"/1`, `usage={"n":1}/5`, `choices=/6`}, jsonpick.Broken},
+		{"cut inside of a string", `{"model":"m","usage":"}`, []string{`model="m"/1`}, jsonpick.Inside},
 		{"cut", `{"model":"m","usage":{"n":1`, []string{`model="m"/1`}, jsonpick.Inside},
 		{"no JSON", `<html>`, nil, jsonpick.Broken},
 		{"a key that is none", `{model:1}`, nil, jsonpick.Broken},
@@ -113,6 +122,7 @@ func TestBounds(t *testing.T) {
 	long := strings.Repeat(`\u0041\\é`, jsonpick.MaxValue/10+10)
 	for _, c := range []struct{ name, in, prefix string }{
 		{"strings are cut", `{"model":"` + long + `","usage":1}`, long},
+		{"a string that is one byte too long", `{"model":"` + strings.Repeat("x", jsonpick.MaxValue) + `"}`, strings.Repeat("x", jsonpick.MaxValue)},
 		{"containers are not picked", `{"usage":["` + long + `"],"model":"m"}`, "m"},
 		{"long keys name nothing", `{"` + strings.Repeat("k", 1000) + `":1,"model":"m"}`, "m"},
 		{"long escaped keys name nothing", `{"` + strings.Repeat(`\u006b`, 1000) + `":1,"model":"m"}`, "m"},
@@ -165,6 +175,20 @@ func TestPickerAllocatesNothing(t *testing.T) {
 		p.Reset(set)
 		p.Write(in[:60], none)
 		p.Write(in[60:], none)
+	}); n != 0 || p.State() != jsonpick.Done {
+		t.Errorf("%v allocations, state %d", n, p.State())
+	}
+}
+
+// TestTextsInOnePieceNeedNoMemory is what keeps a short answer cheap: nothing is set up for what may follow.
+func TestTextsInOnePieceNeedNoMemory(t *testing.T) {
+	in := []byte(`{"z":[[[{"y":"text"}]]],"usage":{"n":1},"choices":[{"delta":{"content":"x"},"finish_reason":null}]}` + "\n")
+	var p jsonpick.Picker
+	set := jsonpick.Compile(paths)
+	if n := testing.AllocsPerRun(100, func() {
+		p = jsonpick.Picker{}
+		p.Reset(set)
+		p.Write(in, nobody{})
 	}); n != 0 || p.State() != jsonpick.Done {
 		t.Errorf("%v allocations, state %d", n, p.State())
 	}
@@ -266,12 +290,25 @@ func FuzzPicker(f *testing.F) {
 	} {
 		f.Add([]byte(in), 3)
 	}
+	// Each is taken for a whole text first, and given up behind some picks.
+	for _, in := range []string{
+		`{"model":"m","usage":{"n":1},"choices":[{"delta":{"a":"x"}},1 2]}`, `{"model":"m","choices":[{"delta":{"a":"x"}}`,
+		`{"model":"m","z":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `,"usage":1}`, `{"model":"m","usage":"}`, `{"model":1}}`,
+	} {
+		f.Add([]byte(in), 17)
+	}
 	set := jsonpick.Compile(paths)
 	f.Fuzz(func(t *testing.T, in []byte, n int) {
 		whole, state := pick(set, in, len(in)+1)
 		for _, n := range []int{1, 1 + int(uint(n)%50)} {
 			if got, s := pick(set, in, n); s != state || !slices.Equal(got, whole) {
 				t.Fatalf("in pieces of %d: %q, state %d; whole: %q, state %d", n, got, s, whole, state)
+			}
+		}
+		if len(in) > 0 {
+			cut := int(uint(n) % uint(len(in)))
+			if got, s := pick(set, in[:cut], cut+1); s > jsonpick.Inside && s != state || len(got) > len(whole) || !slices.Equal(got, whole[:len(got)]) {
+				t.Fatalf("cut at %d: %q, state %d; whole: %q, state %d", cut, got, s, whole, state)
 			}
 		}
 		trimmed := bytes.TrimLeft(in, " \t\r\n")
@@ -292,7 +329,7 @@ func FuzzPicker(f *testing.F) {
 
 func TestTemplate(t *testing.T) {
 	set := jsonpick.Compile(paths)
-	const text = `{"id":"x1","n":12,"model":"m","choices":[{"i":0,"delta":{"content":"a","empty":""},"finish_reason":null}],"z":{"k":["v",1]}}`
+	const text = `{"id":"x1","n":12,"model":"m","choices":[{"i":0,"delta":{"content":"a","empty":"","seen":7},"finish_reason":null}],"z":{"k":["v",1]}}`
 	for _, c := range []struct {
 		name, old, fresh string
 		want             bool
@@ -310,6 +347,7 @@ func TestTemplate(t *testing.T) {
 		{"a picked value for null", `null`, `"stop"`, false},
 		{"nothing for something", `"a"`, `""`, false},
 		{"something for nothing", `"empty":""`, `"empty":"x"`, false},
+		{"null for something", `7`, `null`, false},
 		{"another key", `"id"`, `"ix"`, false},
 		{"another type", `"x1"`, `1`, false},
 		{"a string for a number", `12`, `"12"`, false},
@@ -354,6 +392,8 @@ func FuzzTemplate(f *testing.F) {
 	f.Add([]byte(`{"error":"x","usage":{"a":"b"}}`), []byte(`{"error":"x","usage":{"a":"c"}}`))
 	f.Add([]byte(`{"choices":{"a":"b"},"x":[[{"y":true}]]}`), []byte(`{"choices":{"c":"d"},"x":[[{"y":null}]]}`))
 	f.Add([]byte(`{"choices":"a"}`), []byte(`{"choices":""}`))
+	deep := `,"z":` + strings.Repeat("[", 65) + `"v"` + strings.Repeat("]", 65) + `,"model":"m"}`
+	f.Add([]byte(`{"id":"x"`+deep), []byte(`{"id":"y"`+deep))
 	f.Add([]byte(`{"a":{"b":"c"},"a":NaN} x`), []byte(`{"a":{"b":"c"},"a":1} x`))
 	set := jsonpick.Compile(paths)
 	f.Fuzz(func(t *testing.T, a, b []byte) {

@@ -3,11 +3,17 @@
 // place; of a text that is JSON it picks exactly what a decoder would find.
 package jsonpick
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // MaxValue is how many bytes of a picked value are kept. A longer string is cut there, at the end of
 // a character as far as escapes go; a longer object or array is not picked.
 const MaxValue = 64 << 10
+
+// maxKey is how many bytes of a key are kept: more than a name in a path has, all of it escaped.
+const maxKey = 512
 
 // How says what is wanted of a path's value.
 type How uint8
@@ -95,6 +101,21 @@ func (n *node) member(name []byte) *node {
 		}
 	}
 	return n.any
+}
+
+// named returns the node of the member whose key is written as key, between its quotes.
+func (n *node) named(key []byte, escaped bool) *node {
+	switch {
+	case len(key) > maxKey:
+		return n.any
+	case !escaped:
+		return n.member(key)
+	}
+	var name string
+	if json.Unmarshal(append(append([]byte{'"'}, key...), '"'), &name) != nil {
+		return nil
+	}
+	return n.member([]byte(name))
 }
 
 // inner reports whether paths lead on from n.

@@ -3,7 +3,6 @@ package jsonpick
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"math/bits"
 
 	"github.com/sluicehq/sluice/internal/wire/jsonscan"
@@ -42,6 +41,7 @@ type Picker struct {
 	escaped bool // it holds an escape
 	kind    jsonscan.Kind
 
+	skip    int       // values that were handed on before, by whole
 	learner *Template // wants to know which parts may differ
 	begin   int       // of the value being read, in the current Write
 
@@ -69,15 +69,9 @@ const (
 	inBulkEscape
 )
 
-// maxKey is how many bytes of a key are kept: more than a name in a path has, all of it escaped.
-const maxKey = 512
-
 // Reset makes p ready for a new text, whose values it picks by set.
 func (p *Picker) Reset(set *Set) {
 	p.open.Reset()
-	if cap(p.nodes) < set.depth {
-		p.nodes = make([]*node, 0, set.depth)
-	}
 	*p = Picker{set: set, here: &set.root, open: p.open, nodes: p.nodes[:0], held: p.held[:0]}
 }
 
@@ -87,6 +81,9 @@ func (p *Picker) State() State { return p.state }
 // Write takes the next bytes and hands picked values to h. b is not kept. Bytes behind the end of the
 // text are ignored.
 func (p *Picker) Write(b []byte, h Handler) {
+	if p.state == Blank && p.whole(b, h) {
+		return
+	}
 	p.from = 0
 	i := 0
 	for i < len(b) && p.state < Done {
@@ -211,6 +208,9 @@ func (p *Picker) value(c byte, i int) int {
 
 // enter opens a container that paths lead into.
 func (p *Picker) enter(n *node, c byte) {
+	if cap(p.nodes) < p.set.depth {
+		p.nodes = make([]*node, 0, p.set.depth) // texts that come whole do without
+	}
 	p.nodes = append(p.nodes, n)
 	if n.pick >= 0 && n.how != Never {
 		p.some = n
@@ -225,7 +225,7 @@ func (p *Picker) enter(n *node, c byte) {
 // first reports, where that is wanted, that a value has something in it.
 func (p *Picker) first(h Handler) {
 	if p.some != nil {
-		h.Pick(p.some.pick, jsonscan.Value{Kind: p.kind, Found: true})
+		p.pick(p.some, jsonscan.Value{Kind: p.kind, Found: true}, h)
 		p.some = nil
 	}
 }
@@ -286,18 +286,9 @@ func (p *Picker) str(b []byte, i int, h Handler) int {
 // endKey finds out which path, if any, the value of the key that was read is on.
 func (p *Picker) endKey(key []byte) {
 	p.at = beforeColon
-	p.here = nil
 	n := p.nodes[len(p.nodes)-1]
-	switch {
-	case p.long:
-		p.here = n.any
-	case p.escaped:
-		var name string
-		if json.Unmarshal(append(append([]byte{'"'}, key...), '"'), &name) == nil {
-			p.here = n.member([]byte(name))
-		}
-	default:
-		p.here = n.member(key)
+	if p.here = n.any; !p.long {
+		p.here = n.named(key, p.escaped)
 	}
 	p.long = false
 }
@@ -449,7 +440,16 @@ func (p *Picker) endValue(b []byte, i int, h Handler) {
 		}
 		raw = cut(raw)
 	}
-	h.Pick(p.here.pick, jsonscan.Value{Raw: raw, Kind: p.kind, Found: true})
+	p.pick(p.here, jsonscan.Value{Raw: raw, Kind: p.kind, Found: true}, h)
+}
+
+// pick hands on the value of n.
+func (p *Picker) pick(n *node, v jsonscan.Value, h Handler) {
+	if p.skip > 0 {
+		p.skip--
+		return
+	}
+	h.Pick(n.pick, v)
 }
 
 // cut closes a string whose end is missing, behind its last whole escape.
