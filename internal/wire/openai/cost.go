@@ -7,28 +7,23 @@ import (
 	"github.com/sluicehq/sluice/internal/wire/jsonscan"
 )
 
-// costOf reads from a usage object what the answer cost, in US dollars as wire.Reading wants them: the
-// number cost (OpenRouter, https://openrouter.ai/docs/use-cases/usage-accounting), cost.total_cost
-// (Perplexity) or cost_in_usd_ticks (xAI, ten thousand million to the dollar). At OpenRouter, what a call
-// with the caller's own provider key cost there is not part of cost, and stands beside it.
-func costOf(v jsonscan.Value) string {
-	var out [4]jsonscan.Value
-	keys := [...]string{"cost", "cost_in_usd_ticks", "is_byok", "cost_details"}
-	if v.Kind != jsonscan.Object || !jsonscan.Top(v.Raw, keys[:], out[:]).Valid {
-		return ""
+// costOf tells from members of a usage object what the answer cost, in US dollars as wire.Reading wants
+// them: the number cost (OpenRouter, https://openrouter.ai/docs/use-cases/usage-accounting),
+// cost.total_cost (Perplexity) or cost_in_usd_ticks (xAI, ten thousand million to the dollar). At
+// OpenRouter, what a call with the caller's own provider key (is_byok) cost there is not part of cost, and
+// stands beside it, in cost_details.
+func costOf(cost, ticks, byok, details jsonscan.Value) string {
+	if text, ok := ticks.Decimal(-10); ok {
+		return text
 	}
-	if ticks, ok := out[1].Decimal(-10); ok {
-		return ticks
-	}
-	cost := out[0]
 	if cost.Kind == jsonscan.Object {
 		cost = member(cost, "total_cost")
 	}
 	text, ok := cost.Decimal(0)
-	if own, _ := out[2].Bool(); !ok || !own {
+	if own, _ := byok.Bool(); !ok || !own {
 		return text
 	}
-	upstream, ok := member(out[3], "upstream_inference_cost").Decimal(0)
+	upstream, ok := member(details, "upstream_inference_cost").Decimal(0)
 	if !ok {
 		return ""
 	}

@@ -127,7 +127,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 
 // usage takes a usage object.
 func (h *handler) usage(v jsonscan.Value) {
-	u := usageOf(v, h.quirk)
+	u, cost := usageOf(v, h.quirk)
 	if h.endpoint.fill != nil {
 		h.endpoint.fill(&u, v)
 	}
@@ -135,8 +135,8 @@ func (h *handler) usage(v jsonscan.Value) {
 		h.text.usage, h.text.answered, h.counted = true, true, true
 		merge(&h.r.Usage, u)
 	}
-	if c := costOf(v); c != "" {
-		h.r.Cost = c
+	if cost != "" {
+		h.r.Cost = cost
 	}
 }
 

@@ -38,7 +38,8 @@ func Moderations(stream bool) wire.Meter { return newMeter(&media, stream) }
 // Usage reads a usage object of this dialect that stands in an answer of another one.
 func Usage(v jsonscan.Value) sluice.Usage {
 	var u sluice.Usage
-	merge(&u, usageOf(v, 0))
+	reported, _ := usageOf(v, 0)
+	merge(&u, reported)
 	return u
 }
 

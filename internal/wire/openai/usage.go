@@ -6,8 +6,8 @@ import (
 	"github.com/sluicehq/sluice/internal/wire/jsonscan"
 )
 
-// usageOf reads a usage object: the only place where this dialect's counts become a Usage. What is
-// missing, null or no count is unknown.
+// usageOf reads a usage object, and what it says that the answer cost: the only place where this dialect's
+// counts become a Usage. What is missing, null or no count is unknown.
 //
 // The input count includes what was read from and written to a cache, everywhere but where it cannot
 // (see below). Cached tokens stand in prompt_tokens_details; at DeepSeek also, and at Moonshot and older
@@ -17,8 +17,7 @@ import (
 //
 // Speech is counted in seconds where it is not counted in tokens: usage.seconds of transcriptions, and
 // Mistral's prompt_audio_seconds.
-func usageOf(v jsonscan.Value, q Quirk) sluice.Usage {
-	var u sluice.Usage
+func usageOf(v jsonscan.Value, q Quirk) (u sluice.Usage, cost string) {
 	keys := [...]string{
 		"prompt_tokens", "input_tokens", "completion_tokens", "output_tokens",
 		"num_cached_tokens", "cached_tokens", "prompt_cache_hit_tokens", "num_search_queries", "citation_tokens",
@@ -26,6 +25,7 @@ func usageOf(v jsonscan.Value, q Quirk) sluice.Usage {
 		"prompt_token_details", "prompt_tokens_details", "input_token_details", "input_tokens_details",
 		"completion_tokens_details", "output_token_details", "output_tokens_details", "total_tokens",
 		"seconds", "prompt_audio_seconds",
+		"cost", "cost_in_usd_ticks", "is_byok", "cost_details",
 	}
 	classes := [...]sluice.Class{
 		sluice.Input, sluice.Input, sluice.Output, sluice.Output,
@@ -34,7 +34,7 @@ func usageOf(v jsonscan.Value, q Quirk) sluice.Usage {
 	}
 	var out [len(keys)]jsonscan.Value
 	if v.Kind != jsonscan.Object || !jsonscan.Top(v.Raw, keys[:], out[:]).Valid {
-		return u
+		return u, ""
 	}
 	for i, c := range classes {
 		set(&u, c, out[i])
@@ -58,7 +58,7 @@ func usageOf(v jsonscan.Value, q Quirk) sluice.Usage {
 	}
 	total, ok := out[17].Count()
 	q.apply(&u, total, ok, flatReasoning)
-	return u
+	return u, costOf(out[20], out[21], out[22], out[23])
 }
 
 // set takes a count that may stand in several places. Servers that know both names of a count write 0
