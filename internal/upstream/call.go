@@ -8,6 +8,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire/http1"
 )
 
 // bodyMode is how the end of an answer's body is known.
@@ -40,7 +41,7 @@ type call struct {
 
 	mode   bodyMode
 	left   int64 // of a bodyLength body
-	chunks chunked
+	chunks http1.Chunked
 	err    error // what Read returns from now on
 
 	fields [20]sluice.Field
@@ -153,12 +154,16 @@ func (x *call) readHead() (head, *Error) {
 
 // awaitHead reads until a whole head lies in the connection's buffer, and returns its length.
 func (x *call) awaitHead() (int, *Error) {
-	cn, scan := x.cn, headScan{}
+	cn, scan := x.cn, http1.HeadScan{}
 	if len(cn.rest) > 0 {
 		x.resp.Timing.FirstByte = time.Since(x.start)
 	}
 	for {
-		n, err := scan.end(cn.rest)
+		err := checkStart(cn.rest)
+		n := 0
+		if err == nil {
+			n, err = scan.End(cn.rest)
+		}
 		if err != nil {
 			return 0, &Error{StageProtocol, x.host.key.host, err}
 		}
@@ -218,7 +223,7 @@ func (x *call) open(h head) {
 		x.reusable = x.reusable && (h.status != 204 || h.length <= 0 && !h.chunked)
 	case h.chunked:
 		x.mode, r.Length = bodyChunked, -1
-		r.Trailer = func() sluice.Header { return x.chunks.fields }
+		r.Trailer = func() sluice.Header { return trailerFields(x.chunks.Trailer()) }
 	case h.length >= 0:
 		x.mode, r.Length, x.left = bodyLength, h.length, h.length
 	default:
@@ -313,7 +318,7 @@ func (x *call) readChunked(p []byte) (int, error) {
 		switch {
 		case len(cn.rest) > 0:
 			var took int
-			n, took, err = x.chunks.decode(p, cn.rest)
+			n, took, err = x.chunks.Decode(p, cn.rest)
 			cn.skip(took)
 		case len(p) < small:
 			l := x.silence()
@@ -328,7 +333,7 @@ func (x *call) readChunked(p []byte) (int, error) {
 				return 0, x.broken(x.failed(rerr, l, StageBody))
 			}
 			var took int
-			n, took, err = x.chunks.decode(p, p[:got])
+			n, took, err = x.chunks.Decode(p, p[:got])
 			// Bytes behind the end belong to nobody.
 			x.reusable = x.reusable && took == got
 		}
@@ -340,7 +345,7 @@ func (x *call) readChunked(p []byte) (int, error) {
 			}
 			return 0, err
 		}
-		if x.chunks.done() {
+		if x.chunks.Done() {
 			x.whole()
 		}
 		if n > 0 {

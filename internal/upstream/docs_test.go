@@ -18,6 +18,11 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parser, err := filepath.Glob("../wire/http1/*_test.go") // what both sides of HTTP have in common
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, parser...)
 	var source strings.Builder
 	for _, f := range files {
 		b, err := os.ReadFile(f)

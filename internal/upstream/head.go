@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire/http1"
 )
 
 const (
@@ -17,44 +17,20 @@ const (
 	maxInterim = 5 // 1xx answers before the final one
 )
 
-// headScan looks for the end of a head in bytes that grow.
-type headScan struct {
-	at   int // looked at so far
-	line int // where the current line begins
-}
-
-// end returns the length of the head at the front of b, the empty line included, or 0 while there is
-// none. It refuses at once what cannot become a head, so that nobody waits for the rest of it.
-func (s *headScan) end(b []byte) (int, error) {
+// checkStart refuses bytes that cannot become a head of HTTP/1, so that nobody waits for the rest of it.
+func checkStart(b []byte) error {
 	const begin = "HTTP/1."
-	if n := min(len(b), len(begin)); string(b[:n]) != begin[:n] {
-		if len(b) > 3 && b[0] == 0 && b[3] == 4 {
-			return 0, errFrame
-		}
-		return 0, fmt.Errorf("the answer begins with %q, not with HTTP/1", b[:min(len(b), 16)])
+	if n := min(len(b), len(begin)); string(b[:n]) == begin[:n] {
+		return nil
 	}
-	for {
-		i := bytes.IndexByte(b[s.at:], '\n')
-		if i < 0 {
-			s.at = len(b)
-			return 0, nil
-		}
-		lf := s.at + i
-		if b[lf-1] != '\r' {
-			return 0, errBareLF
-		}
-		s.at = lf + 1
-		if lf-1 == s.line {
-			return s.at, nil
-		}
-		s.line = s.at
+	if len(b) > 3 && b[0] == 0 && b[3] == 4 {
+		return errFrame
 	}
+	return fmt.Errorf("the answer begins with %q, not with HTTP/1", b[:min(len(b), 16)])
 }
 
 var (
-	errBareLF   = errors.New("a line ends without CR")
 	errFrame    = errors.New("the answer is an HTTP/2 frame")
-	errFold     = errors.New("a field is folded over several lines")
 	errLengths  = errors.New("more than one length is announced")
 	errLarge    = errors.New("the head is larger than 256 KB")
 	errSwitched = errors.New("the upstream switched protocols unasked")
@@ -73,7 +49,7 @@ type head struct {
 	keep    time.Duration // how long the host keeps idle connections; 0: it does not say
 }
 
-// parseHead reads a whole head, as headScan found it. Fields are appended to into. The strings of the
+// parseHead reads a whole head, as http1.HeadScan found it. Fields are appended to into. The strings of the
 // head all lie in s.
 func parseHead(s string, into sluice.Header) (head, error) {
 	line, rest, _ := strings.Cut(s, "\r\n")
@@ -81,7 +57,7 @@ func parseHead(s string, into sluice.Header) (head, error) {
 	if err := h.statusLine(line); err != nil {
 		return h, err
 	}
-	fields, err := parseFields(rest, into)
+	fields, err := http1.ParseFields(rest, into, maxFields)
 	if err != nil {
 		return h, err
 	}
@@ -92,7 +68,7 @@ func parseHead(s string, into sluice.Header) (head, error) {
 // statusLine reads "HTTP/1.1 200 OK". Statuses run to 999: some servers use them, and they pass.
 func (h *head) statusLine(s string) error {
 	bad := func() error { return fmt.Errorf("status line %.64q", s) }
-	if len(s) < len("HTTP/1.1 200") || s[8] != ' ' || !isText(s) {
+	if len(s) < len("HTTP/1.1 200") || s[8] != ' ' || !http1.IsText(s) {
 		return bad()
 	}
 	switch s[:8] {
@@ -113,38 +89,6 @@ func (h *head) statusLine(s string) error {
 		return bad()
 	}
 	return nil
-}
-
-// parseFields reads field lines up to the empty line that ends them.
-func parseFields(s string, into sluice.Header) (sluice.Header, error) {
-	for {
-		line, rest, found := strings.Cut(s, "\r\n")
-		if !found {
-			return into, errors.New("the fields do not end")
-		}
-		if line == "" {
-			return into, nil
-		}
-		s = rest
-		if line[0] == ' ' || line[0] == '\t' {
-			return into, errFold
-		}
-		colon := strings.IndexByte(line, ':')
-		if colon < 0 {
-			return into, fmt.Errorf("a field line without colon: %.64q", line)
-		}
-		if !isToken(line[:colon]) {
-			return into, fmt.Errorf("field name %.64q", line[:colon])
-		}
-		value := strings.Trim(line[colon+1:], " \t")
-		if !isText(value) {
-			return into, fmt.Errorf("field %.64s holds control bytes", line[:colon])
-		}
-		if len(into) == maxFields {
-			return into, fmt.Errorf("more than %d fields", maxFields)
-		}
-		into = append(into, sluice.Field{Name: line[:colon], Value: value})
-	}
 }
 
 // readFields takes in what the fields say about this hop. Anything that two readers could understand
@@ -169,7 +113,7 @@ func (h *head) readFields() error {
 			}
 			coded = true
 		case connection:
-			eachToken(f.Value, func(t string) { h.close = h.close || strings.EqualFold(t, "close") })
+			h.close = h.close || http1.HasToken(f.Value, "close")
 		case keepAlive:
 			h.keep = keepTime(f.Value)
 		}
@@ -235,4 +179,12 @@ func isNamed(name string, named []string) bool {
 		}
 	}
 	return false
+}
+
+// trailerFields drops what must not come behind a body: framing and routing (RFC 9110, 6.5.1).
+func trailerFields(fields sluice.Header) sluice.Header {
+	fields = endToEndFields(fields)
+	fields.Del("Content-Length")
+	fields.Del("Host")
+	return fields
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire/http1"
 )
 
 // check refuses what would not reach the upstream as one request with one meaning.
@@ -16,7 +17,7 @@ func (r *Request) check() error {
 	switch {
 	case r.Scheme != "http" && r.Scheme != "https":
 		return fmt.Errorf("scheme %q is neither http nor https", r.Scheme)
-	case !isToken(r.Method):
+	case !http1.IsToken(r.Method):
 		return fmt.Errorf("method %q is no token", r.Method)
 	case r.Method == "CONNECT":
 		return errors.New("CONNECT asks for a tunnel, not for an answer")
@@ -28,7 +29,7 @@ func (r *Request) check() error {
 		return errors.New("the body is given twice")
 	case r.BodyReader != nil && r.Length < -1:
 		return fmt.Errorf("body length %d", r.Length)
-	case r.Upgrade != "" && (!isToken(r.Upgrade) || r.hasBody()):
+	case r.Upgrade != "" && (!http1.IsToken(r.Upgrade) || r.hasBody()):
 		return fmt.Errorf("a change to protocol %q, or one with a body", r.Upgrade)
 	}
 	if !isAuthority(r.Host) {
@@ -39,10 +40,10 @@ func (r *Request) check() error {
 
 func checkFields(fields sluice.Header) error {
 	for i := range fields {
-		if !isToken(fields[i].Name) {
+		if !http1.IsToken(fields[i].Name) {
 			return fmt.Errorf("field name %q is no token", fields[i].Name)
 		}
-		if !isText(fields[i].Value) {
+		if !http1.IsText(fields[i].Value) {
 			return fmt.Errorf("the value of field %s holds control bytes", fields[i].Name)
 		}
 	}

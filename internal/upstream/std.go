@@ -14,6 +14,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire/http1"
 )
 
 // standard sends requests with net/http's Transport and makes its answers look like the own client's:
@@ -195,7 +196,7 @@ func (w *watch) body(req *Request, hreq *http.Request) {
 	hreq.Trailer = http.Header{}
 	for _, list := range req.Header.Values("Trailer") {
 		eachToken(list, func(name string) {
-			if isToken(name) && classOf(name) == endToEnd {
+			if http1.IsToken(name) && classOf(name) == endToEnd {
 				hreq.Trailer[http.CanonicalHeaderKey(name)] = nil
 			}
 		})

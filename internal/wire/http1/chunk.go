@@ -46,6 +46,7 @@ type Chunked struct {
 	excess  int64 // bytes of extensions not yet made good by data
 	trailer []byte
 	fields  sluice.Header // of the trailer section, once done
+	empty   [2]byte       // room for a trailer section without fields: the usual one
 }
 
 // Done reports whether the body has ended.
@@ -168,7 +169,7 @@ func (d *Chunked) extension() error {
 func (d *Chunked) sizeEnd(c byte) error {
 	d.state = chunkData
 	if d.left == 0 {
-		d.state = chunkTrailer
+		d.state, d.trailer = chunkTrailer, d.empty[:0]
 	}
 	d.excess = max(0, d.excess-d.left)
 	return want(c, '\n')
@@ -178,9 +179,6 @@ func (d *Chunked) sizeEnd(c byte) error {
 func (d *Chunked) trailerByte(c byte) error {
 	if len(d.trailer) == maxTrailer {
 		return ErrTrailer
-	}
-	if d.trailer == nil {
-		d.trailer = make([]byte, 0, 2) // the usual section has no fields
 	}
 	d.trailer = append(d.trailer, c)
 	if c != '\n' {

@@ -118,6 +118,30 @@ func TestChunkedInPlace(t *testing.T) {
 	}
 }
 
+// decodeInPlace is decode with a body that is put over its own framing.
+func decodeInPlace(t *testing.T, in []byte, n int) (body []byte, rest int, err error) {
+	var d Chunked
+	for in = bytes.Clone(in); len(in) > 0 && !d.Done(); {
+		piece := in[:min(n, len(in))]
+		wrote, took, err := d.Decode(piece, piece)
+		body = append(body, piece[:wrote]...)
+		if err != nil {
+			return body, 0, err
+		}
+		if took != len(piece) && !d.Done() {
+			t.Fatalf("took %d of %d in place", took, len(piece))
+		}
+		if len(d.trailer) > maxTrailer {
+			t.Fatal("a trailer without bound")
+		}
+		in = in[took:]
+	}
+	if !d.Done() {
+		return body, 0, io.ErrUnexpectedEOF
+	}
+	return body, len(in), nil
+}
+
 // FuzzChunked: neither the cuts nor the room matter, and net/http reads nothing else.
 func FuzzChunked(f *testing.F) {
 	for _, s := range []string{
@@ -132,6 +156,11 @@ func FuzzChunked(f *testing.F) {
 			b, r, tr, e := decode(in, cut[0], cut[1])
 			if !bytes.Equal(b, body) || r != rest || fmt.Sprint(tr) != fmt.Sprint(trailer) || !errors.Is(e, err) {
 				t.Fatalf("whole %q %d %v %v; in cuts of %v %q %d %v %v", body, rest, trailer, err, cut, b, r, tr, e)
+			}
+		}
+		for _, n := range []int{1, 3, len(in) + 1} {
+			if b, r, e := decodeInPlace(t, in, n); !bytes.Equal(b, body) || r != rest || !errors.Is(e, err) {
+				t.Fatalf("whole %q %d %v; in place, in cuts of %d, %q %d %v", body, rest, err, n, b, r, e)
 			}
 		}
 		if err == nil {

@@ -2,43 +2,6 @@ package upstream
 
 import "strings"
 
-// Bit sets of the bytes below 64 and of those from 64 to 127 that may stand in a token (RFC 9110, 5.6.2).
-const (
-	tokenLow uint64 = 1<<'!' | 1<<'#' | 1<<'$' | 1<<'%' | 1<<'&' | 1<<'\'' | 1<<'*' | 1<<'+' | 1<<'-' | 1<<'.' |
-		0x3ff<<'0'
-	tokenHigh uint64 = 0x3ffffff<<('A'-64) | 0x3ffffff<<('a'-64) |
-		1<<('^'-64) | 1<<('_'-64) | 1<<('`'-64) | 1<<('|'-64) | 1<<('~'-64)
-)
-
-// isToken reports whether s is a token: a method, or a field's name.
-func isToken(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c < 64:
-			if tokenLow>>c&1 == 0 {
-				return false
-			}
-		case c < 128:
-			if tokenHigh>>(c-64)&1 == 0 {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isText reports whether s may stand in a field's value: no control bytes but the tab.
-func isText(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
 // fieldClass is what a field means to the hop between us and the upstream.
 type fieldClass uint8
 
