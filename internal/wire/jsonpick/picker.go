@@ -257,7 +257,7 @@ func (p *Picker) str(b []byte, i int, h Handler) int {
 	if p.some != nil && !p.key && b[i] != '"' {
 		p.first(h)
 	}
-	i, escaped := inside(b, i)
+	i, escaped := jsonscan.Inside(b, i)
 	p.escaped = p.escaped || escaped
 	if i == len(b) {
 		return i
@@ -338,7 +338,7 @@ func (p *Picker) bulk(b []byte, i int, h Handler) int {
 }
 
 func (p *Picker) bulkString(b []byte, i int) int {
-	if i, _ = inside(b, i); i == len(b) {
+	if i, _ = jsonscan.Inside(b, i); i == len(b) {
 		return i
 	}
 	switch b[i] {
@@ -468,18 +468,6 @@ func cut(raw []byte) []byte {
 		i += n
 	}
 	return append(bytes.Clone(raw[:i]), '"')
-}
-
-// inside returns the index of what ends the inside of a string, in which i is: a quote, a control
-// character, a backslash that is b's last byte, or the end of b.
-func inside(b []byte, i int) (end int, escaped bool) {
-	for {
-		i += jsonscan.Plain(b[i:])
-		if i+1 >= len(b) || b[i] != '\\' {
-			return i, escaped
-		}
-		i, escaped = i+2, true
-	}
 }
 
 func space(b []byte, i int) int {

@@ -1,5 +1,7 @@
 package jsonpick
 
+import "github.com/sluicehq/sluice/internal/wire/jsonscan"
+
 // maxTemplate is how long a text a Template takes, in bytes: one of a stream's many small ones.
 const maxTemplate = 4 << 10
 
@@ -40,7 +42,7 @@ func (t *Template) Match(b []byte) bool {
 				i++
 			}
 		} else {
-			i, _ = inside(b, i)
+			i, _ = jsonscan.Inside(b, i)
 		}
 		if i == begin && (s.some || s.word) {
 			return false

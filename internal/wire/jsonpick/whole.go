@@ -66,7 +66,7 @@ func (w *puller) object(n *node, i int) int {
 		if w.at(i) != '"' {
 			return -1
 		}
-		end, escaped := inside(w.b, i+1)
+		end, escaped := jsonscan.Inside(w.b, i+1)
 		if w.at(end) != '"' {
 			return -1
 		}
@@ -111,7 +111,7 @@ func (w *puller) array(n *node, i int) int {
 }
 
 func (w *puller) str(n *node, begin int) int {
-	end, _ := inside(w.b, begin+1)
+	end, _ := jsonscan.Inside(w.b, begin+1)
 	if w.at(end) != '"' {
 		return -1
 	}
@@ -183,7 +183,7 @@ func (w *puller) skip(i int, learner *Template) int {
 		}
 		switch c := w.b[i]; c {
 		case '"':
-			end, _ := inside(w.b, i+1)
+			end, _ := jsonscan.Inside(w.b, i+1)
 			if w.at(end) != '"' {
 				return -1
 			}

@@ -259,19 +259,27 @@ func (s *scanner) str(i int) (end int, escaped bool) {
 	}
 }
 
-// Plain returns how many bytes at the beginning of b are neither quotes, backslashes nor control
-// characters: what a string can be made of without further thought.
-func Plain(b []byte) int {
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		if m := stops(binary.LittleEndian.Uint64(b[i:])); m != 0 {
-			return i + bits.TrailingZeros64(m)>>3
+// Inside returns the index of what ends the inside of a string, in which i is: a quote, a control
+// character, a backslash that is b's last byte, or the end of b. escaped says whether there was a
+// backslash before. What a backslash escapes is not checked.
+func Inside(b []byte, i int) (end int, escaped bool) {
+	for {
+		for i+8 <= len(b) {
+			m := stops(binary.LittleEndian.Uint64(b[i:]))
+			if m != 0 {
+				i += bits.TrailingZeros64(m) >> 3
+				break
+			}
+			i += 8
 		}
+		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+			i++
+		}
+		if i+1 >= len(b) || b[i] != '\\' {
+			return i, escaped
+		}
+		i, escaped = i+2, true
 	}
-	for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
-		i++
-	}
-	return i
 }
 
 // stops marks, in the highest bit of its byte, the first quote, backslash or control character in w.
