@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,14 +44,24 @@ func certificate(t *testing.T) (certFile, keyFile string) {
 	return certFile, keyFile
 }
 
-// allowed are h2spec's cases that fail here, with the reason.
-func allowed() map[string]string {
-	return map[string]string{
-		"http2/4.2/3": "the case sends 18 KB and takes 16 KB for the limit; the server announces a SETTINGS_MAX_FRAME_SIZE of 1 MB, and is tested with more below",
-		"http2/6.5.3/1": "net/http ends a connection whose SETTINGS name a value twice (PROTOCOL_ERROR): stricter than RFC 9113, 6.5.3, " +
-			"and no client does it",
-		"http2/8.1.2.2/1": "net/http answers 400 instead of resetting the stream, which RFC 9113, 8.1.1, allows for malformed requests",
-		"http2/8.1.2.2/2": "the same",
+// exception is a case of h2spec that fails here, why it may, and what the server does instead: the end of
+// what h2spec tells, so that another failure of the same case is no exception.
+type exception struct{ reason, seen string }
+
+// exceptions are the cases that fail. h2spec tests RFC 7540; what counts is RFC 9113.
+func exceptions() map[string]exception {
+	const answered = "net/http answers 400 and ends the stream, and the request goes nowhere. RFC 9113, 8.2.2, calls the request malformed, " +
+		"and 8.1.1 lets a server send a response before it closes the stream of one"
+	return map[string]exception{
+		// The case sends 20 KB and takes 16 KB, the default, for the limit.
+		"http2/4.2/3": {"RFC 9113, 4.2, asks for FRAME_SIZE_ERROR above the SETTINGS_MAX_FRAME_SIZE that the server announces, " +
+			"which is 1 MB: tested with more below", "DATA Frame"},
+		// A deviation: 6.5 and 6.5.3 want the values processed in their order, the last one counting. Neither a setting
+		// nor a newer golang.org/x/net changes it (processSettings, HasDuplicates).
+		"http2/6.5.3/1": {"net/http takes SETTINGS that name a value twice for an attack and ends the connection, against RFC 9113, 6.5.3. " +
+			"docs/compatibility.md says so", "Connection closed"},
+		"http2/8.1.2.2/1": {answered, "DATA Frame (length:51, flags:0x01, stream_id:1)"},
+		"http2/8.1.2.2/2": {answered, "DATA Frame (length:53, flags:0x01, stream_id:1)"},
 	}
 }
 
@@ -77,10 +88,15 @@ func TestH2Spec(t *testing.T) {
 	run, c := 0, to(4000)
 	for _, group := range []*spec.TestGroup{generic.Spec(), http2.Spec(), hpack.Spec()} {
 		group.Test(c)
-		run += outcomes(t, group, allowed())
+		run += outcomes(t, group, exceptions())
 	}
 	if run < 140 {
 		t.Errorf("only %d cases ran", run)
+	}
+	for _, m := range up.Take() {
+		if m.Get("Trailers") != "" || m.Get("TE") != "" {
+			t.Errorf("the upstream got %q of a malformed request", m.Start)
+		}
 	}
 	group := http2.Spec()
 	group.Test(to(300_000, "http2/4.2/3"))
@@ -89,8 +105,14 @@ func TestH2Spec(t *testing.T) {
 	}
 }
 
+// seen is what the server did in a case.
+func seen(tc *spec.TestCase) string {
+	all := strings.Split(strings.TrimSpace(tc.Result.Error.Error()), "\n")
+	return all[len(all)-1]
+}
+
 // outcomes reports the cases of a group that failed, and returns how many have run.
-func outcomes(t *testing.T, group *spec.TestGroup, allowed map[string]string) (run int) {
+func outcomes(t *testing.T, group *spec.TestGroup, allowed map[string]exception) (run int) {
 	t.Helper()
 	for i, tc := range append(append([]*spec.TestCase{}, group.Tests...), group.StrictTests...) {
 		if tc.Result == nil || tc.Result.Skipped {
@@ -98,10 +120,10 @@ func outcomes(t *testing.T, group *spec.TestGroup, allowed map[string]string) (r
 		}
 		run++
 		id := group.ID() + "/" + strconv.Itoa(i+1)
-		reason, ok := allowed[id]
+		e, ok := allowed[id]
 		switch failed := tc.Result.Failed; {
-		case failed && ok:
-			t.Logf("%s fails: %s", id, reason)
+		case failed && ok && strings.Contains(seen(tc), e.seen):
+			t.Logf("%s fails: %s", id, e.reason)
 		case failed:
 			t.Errorf("%s %s: %v", id, tc.Desc, tc.Result.Error)
 		case ok:
