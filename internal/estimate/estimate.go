@@ -48,6 +48,7 @@ const (
 	KindNone      Kind = iota
 	KindText           // text in, text out
 	KindEmbedding      // text in, vectors out: only input is counted
+	KindTurn           // text in; text out only if a model has run: the same call may just store a conversation
 )
 
 // KindOf returns the kind of an endpoint by its name in the endpoint table.
@@ -59,6 +60,8 @@ func KindOf(endpoint string) Kind {
 		return KindText
 	case "embeddings", "embed", "v2/embed", "embedContent", "batchEmbedContents", "api/embed":
 		return KindEmbedding
+	case "conversations": // Mistral's run a model, OpenAI's keep items
+		return KindTurn
 	}
 	return KindNone
 }
@@ -67,7 +70,7 @@ func KindOf(endpoint string) Kind {
 // its class stays unknown. The Basis is BasisEstimated when anything was counted.
 func (c *Counter) Usage(kind Kind, model string, request, response []byte) sluice.Usage {
 	var u sluice.Usage
-	if kind == KindNone {
+	if kind == KindNone || kind == KindTurn && !hasRun(response) {
 		return u
 	}
 	if len(request) > 0 {
@@ -76,7 +79,7 @@ func (c *Counter) Usage(kind Kind, model string, request, response []byte) sluic
 			u.Set(sluice.Input, n)
 		}
 	}
-	if len(response) > 0 && kind == KindText {
+	if len(response) > 0 && kind != KindEmbedding {
 		if t := answer(response); t.Len() > 0 {
 			u.Set(sluice.Output, c.count(model, strings.TrimSuffix(t.String(), "\n"), t.full()))
 		}

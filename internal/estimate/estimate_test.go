@@ -67,6 +67,27 @@ func TestUsage(t *testing.T) {
 			"frames with base64 within", KindText, "llama", `{"prompt":"hello world"}`,
 			frame(`{"bytes":"` + base64.StdEncoding.EncodeToString([]byte(`{"generation":"","text":"hello world"}`)) + `"}`), 2, 2,
 		},
+		{"Llama by InvokeModel", KindText, "meta.llama3-8b-instruct-v1:0", `{"prompt":"hello world"}`, `{"generation":"hello world","stop_reason":"stop"}`, 2, 2},
+		{
+			"Llama by InvokeModel, streamed", KindText, "meta.llama3-8b-instruct-v1:0", `{"prompt":"hello world"}`,
+			frame(`{"bytes":"`+base64.StdEncoding.EncodeToString([]byte(`{"generation":"hello"}`))+`"}`) +
+				frame(`{"bytes":"`+base64.StdEncoding.EncodeToString([]byte(`{"generation":" world"}`))+`"}`), 2, 2,
+		},
+		{
+			"Titan by InvokeModel", KindText, "amazon.titan-text-lite-v1", `{"inputText":"hello world","textGenerationConfig":{"stopSequences":["User:"]}}`,
+			`{"results":[{"outputText":"hello world","completionReason":"FINISH"}]}`, 2, 2,
+		},
+		{"Claude's old completions", KindText, "anthropic.x", `{"prompt":"hello world","stop_sequences":["Human:"]}`, `{"completion":"hello world","stop_reason":"stop_sequence"}`, 2, 2},
+		{
+			"a turn of a conversation", KindTurn, "mistral-small", `{"inputs":"hello world","model":"mistral-small"}`,
+			`{"conversation_id":"c","outputs":[{"type":"message.output","role":"assistant","content":"hello world"}]}`, 2, 2,
+		},
+		{
+			"a turn of a conversation, streamed", KindTurn, "mistral-small", `{"inputs":[{"role":"user","content":"hello world"}],"stream":true}`,
+			"event: message.output.delta\ndata: {\"type\":\"message.output.delta\",\"content\":\"hello\"}\n\n" +
+				"event: message.output.delta\ndata: {\"type\":\"message.output.delta\",\"content\":\" world\"}\n\n", 2 + 3 + 3, 2,
+		},
+		{"a conversation that is only kept", KindTurn, "", `{"items":[{"role":"user","content":"hello world"}]}`, `{"id":"conv_1","object":"conversation"}`, -1, -1},
 		{"no JSON at all", KindText, "x", "\x00\x01", "\xff\xfe", -1, -1},
 		{"nothing stored", KindText, "x", "", "", -1, -1},
 		{"an endpoint that has no tokens", KindNone, "x", `{"prompt":"hello world"}`, `{"text":"hello"}`, -1, -1},
@@ -84,6 +105,17 @@ func TestUsage(t *testing.T) {
 				t.Errorf("basis = %s", u.Basis)
 			}
 		})
+	}
+}
+
+func TestKindOf(t *testing.T) {
+	for endpoint, want := range map[string]Kind{
+		"chat/completions": KindText, "fim/completions": KindText, "agents/completions": KindText, "invoke": KindText,
+		"conversations": KindTurn, "embeddings": KindEmbedding, "models": KindNone, "messages/count_tokens": KindNone,
+	} {
+		if got := KindOf(endpoint); got != want {
+			t.Errorf("%s is %d, want %d", endpoint, got, want)
+		}
 	}
 }
 

@@ -33,14 +33,20 @@ func (t *text) add(s string) {
 // promptNames are the members of a request whose strings the model reads, in all dialects.
 func promptNames() map[string]bool {
 	return set("content", "text", "prompt", "input", "system", "instructions", "inputs", "query", "message", "messages",
-		"documents", "arguments", "preamble", "output", "reasoning_content", "thinking", "suffix")
+		"documents", "arguments", "preamble", "output", "reasoning_content", "thinking", "suffix", "inputText")
 }
 
 // answerNames are the members of an answer whose strings the model wrote, in all dialects. "delta" is
 // a string in the events of OpenAI's responses, and an object elsewhere.
 func answerNames() map[string]bool {
 	return set("content", "text", "reasoning_content", "reasoning", "thinking", "arguments", "partial_json", "generated_text",
-		"response", "delta", "refusal", "input_json")
+		"response", "delta", "refusal", "input_json", "generation", "outputText", "completion")
+}
+
+// hasRun reports whether the answer to a turn of a conversation holds what a model wrote
+// (https://docs.mistral.ai/api, conversations).
+func hasRun(response []byte) bool {
+	return bytes.Contains(response, []byte(`"outputs"`)) || bytes.Contains(response, []byte(`"message.output.`))
 }
 
 func set(names ...string) map[string]bool {
