@@ -4,7 +4,8 @@
 //
 // The tags of a field: key is its name in the file; default and help speak for themselves; enum
 // lists the texts that are allowed; min and max bound a number, a size (bytes) or a duration
-// (nanoseconds), where min is 0 when it is not given; each names the key of a map in help and
+// (nanoseconds), where min is 0 when it is not given; unit is that of a bare number where a
+// duration is wanted, which must be whole in it; each names the key of a map in help and
 // documentation, and env:"known" there says that the environment can only speak of keys that the file
 // has, because a key cannot be told from its name in the environment; restart:"yes" marks what a running process cannot change.
 package config
@@ -32,6 +33,8 @@ type Config struct {
 	Upstream  Upstream            `key:"upstream"`
 	CORS      CORS                `key:"cors"`
 	Prices    Prices              `key:"prices"`
+	Cache     Cache               `key:"cache"`
+	WebSocket WebSocket           `key:"websocket"`
 	Log       Log                 `key:"log"`
 }
 
@@ -53,10 +56,28 @@ type Account struct {
 	Gateways map[string]Gateway `key:"gateways" each:"gateway" help:"gateways by id, 1 to 64 characters of a-z, 0-9, - and _"`
 }
 
-// Gateway is the set of rules that a caller names in the path.
+// Gateway is the set of rules that a caller names in the path. The settings have the reference's names; a
+// duration may be a bare number in the reference's unit.
 type Gateway struct {
-	CollectLogs    *bool `key:"collect_logs" default:"true" help:"write a log entry for each request; a request's cf-aig-collect-log header overrides it"`
-	CollectPayload *bool `key:"collect_payload" default:"true" help:"store request and answer bodies with the entry; cf-aig-collect-log-payload overrides it"`
+	Authentication          *bool         `key:"authentication" default:"false" help:"callers need a gateway token"`
+	CollectLogs             *bool         `key:"collect_logs" default:"true" help:"write a log entry for each request; a request's cf-aig-collect-log header overrides it"`
+	CollectPayload          *bool         `key:"collect_payload" default:"true" help:"store request and answer bodies with the entry; cf-aig-collect-log-payload overrides it"`
+	MetadataEntries         int           `key:"metadata_entries" max:"64" default:"5" help:"most entries of cf-aig-metadata that are kept"`
+	CacheTTL                time.Duration `key:"cache_ttl" unit:"s" max:"3153600000000000000" default:"0" help:"how long answers are cached; 0: off"`
+	CacheInvalidateOnUpdate *bool         `key:"cache_invalidate_on_update" default:"false" help:"a change of the gateway's settings forgets its cached answers"`
+	RateLimitingLimit       int64         `key:"rate_limiting_limit" max:"9007199254740991" default:"0" help:"most requests in a window; 0: off"`
+	RateLimitingInterval    time.Duration `key:"rate_limiting_interval" unit:"s" max:"3153600000000000000" default:"0" help:"length of a window; 0: off"`
+	RateLimitingTechnique   string        `key:"rate_limiting_technique" enum:"fixed,sliding" default:"fixed" help:"fixed: windows are cut by the clock; sliding: no interval of that length holds more than the limit"`
+	RetryMaxAttempts        int           `key:"retry_max_attempts" min:"1" max:"5" default:"1" help:"most tries of a failed call at one target, the first counted"`
+	RetryDelay              time.Duration `key:"retry_delay" unit:"ms" max:"60000000000" default:"0" help:"wait before the second try"`
+	RetryBackoff            string        `key:"retry_backoff" enum:"constant,linear,exponential" default:"constant" help:"how the wait grows from try to try: constant (d, d, d), linear (d, 2d, 3d) or exponential (d, 2d, 4d)"`
+	RequestTimeout          time.Duration `key:"request_timeout" unit:"ms" max:"3600000000000" default:"0" help:"how long a try waits for the first byte of an answer; 0: as timeouts.first_byte says"`
+	Hedge                   int           `key:"hedge" max:"100" default:"0" help:"most calls that are sent a second time while the first is slow, percent of all; 0: none"`
+	LogManagement           int64         `key:"log_management" max:"10000000" default:"0" help:"most log entries of this gateway, 10000 at least; 0: no bound of its own"`
+	LogManagementStrategy   string        `key:"log_management_strategy" enum:"STOP_INSERTING,DELETE_OLDEST" default:"DELETE_OLDEST" help:"at log_management: STOP_INSERTING or DELETE_OLDEST"`
+	ByokOnly                *bool         `key:"byok_only" default:"false" help:"only calls with a provider key of their own"`
+	ZDR                     *bool         `key:"zdr" default:"false" help:"only upstream accounts that keep nothing; stored and shown"`
+	WorkersAIBillingMode    string        `key:"workers_ai_billing_mode" enum:"postpaid,unified" default:"postpaid" help:"stored and shown"`
 }
 
 // Provider changes a built-in provider, or makes one of a kind for a self-hosted engine.
@@ -97,6 +118,20 @@ type Upstream struct {
 	CAFile       string `key:"ca_file" restart:"yes" help:"more trusted certificate authorities, PEM, besides the system's"`
 	// PrivateHosts are hosts, addresses or CIDR ranges that may be called although they are private.
 	PrivateHosts []string `key:"private_hosts" restart:"yes" help:"hosts, addresses or CIDR ranges that custom addresses may lead to although they are private"`
+	RetryBudget  int      `key:"retry_budget" max:"100" default:"20" help:"most retries, percent of calls, so that an outage upstream does not multiply the traffic; 0: none"`
+}
+
+// Cache is about answers that are kept to be given again.
+type Cache struct {
+	MemoryBytes Bytes `key:"memory_bytes" restart:"yes" default:"64MB" help:"most memory for cached answers"`
+	DiskBytes   Bytes `key:"disk_bytes" restart:"yes" default:"1GB" help:"most disk for cached answers"`
+	EntryBytes  Bytes `key:"entry_bytes" restart:"yes" default:"25MB" help:"largest answer that is cached"`
+}
+
+// WebSocket is about WebSocket connections of clients.
+type WebSocket struct {
+	MessageBytes Bytes `key:"message_bytes" min:"1024" max:"1073741824" default:"16MB" help:"largest message"`
+	Streams      int   `key:"streams" min:"1" max:"10000" default:"100" help:"most requests that run at the same time on one connection"`
 }
 
 // CORS lets browsers call the data plane.

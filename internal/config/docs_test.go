@@ -98,6 +98,13 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	}{
 		{"log: {level: debug, max_age: 30d, max_bytes: 1.5GB}\n", true},
 		{"log: {max_age: 0, max_bytes: 0, max_rows: 5}\n", true},
+		{"accounts: {a: {gateways: {b: {cache_ttl: 300}}}}\n", true},
+		{"accounts: {a: {gateways: {b: {cache_ttl: 5m}}}}\n", true},
+		{"accounts: {a: {gateways: {b: {cache_ttl: 3153600000}}}}\n", true},
+		{"accounts: {a: {gateways: {b: {cache_ttl: 3153600001}}}}\n", false},
+		{"accounts: {a: {gateways: {b: {cache_ttl: -1}}}}\n", false},
+		{"accounts: {a: {gateways: {b: {cache_ttl: '300'}}}}\n", true},
+		{"accounts: {a: {gateways: {b: {cache_ttl: 300 apples}}}}\n", false},
 		{"log:\nproviders:\n", true},
 		{"accounts: {default: {aliases: [a], gateways: {g: {collect_logs: false}}}}\n", true},
 		{"providers: {mine: {kind: openai, base_url: 'http://h'}}\n", true},

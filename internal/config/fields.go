@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -69,7 +70,8 @@ type node struct {
 
 	def, help string
 	enum      []string
-	min, max  int64 // max 0: no bound
+	min, max  int64         // max 0: no bound
+	unit      time.Duration // of a bare number; 0: only 0 may be bare
 	restart   bool
 	known     bool // a map: variables of the environment cannot make a new key
 }
@@ -95,6 +97,7 @@ func newNode(t reflect.Type, key string) *node {
 		child.index = i
 		child.def, child.help = f.Tag.Get("default"), f.Tag.Get("help")
 		child.known = f.Tag.Get("env") == "known"
+		child.unit = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond}[f.Tag.Get("unit")]
 		child.restart = f.Tag.Get("restart") == "yes"
 		child.enum = parseList(f.Tag.Get("enum"))
 		child.min, _ = strconv.ParseInt(f.Tag.Get("min"), 10, 64) // absent: 0
@@ -184,13 +187,25 @@ func (n *node) parse(text string, list []string) (reflect.Value, error) {
 		}
 		v.SetInt(int64(b))
 	case TypeDuration:
-		d, err := ParseDuration(text)
+		d, err := n.duration(text)
 		if err != nil {
 			return v, err
 		}
 		v.SetInt(int64(d))
 	}
 	return v, nil
+}
+
+// duration reads a duration, where n has a unit also a bare number in it.
+func (n *node) duration(text string) (time.Duration, error) {
+	number, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if n.unit == 0 || err != nil {
+		return ParseDuration(text)
+	}
+	if number > math.MaxInt64/int64(n.unit) || number < math.MinInt64/int64(n.unit) {
+		return 0, errBadDuration()
+	}
+	return time.Duration(number) * n.unit, nil
 }
 
 // text writes a leaf's value as parse reads it; a secret is masked.

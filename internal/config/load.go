@@ -31,6 +31,9 @@ type Loaded struct {
 	File     string            // the file that was read; "" none
 	Origins  map[string]Origin // path → origin, of every value but those that no layer and no default gave
 	Warnings []string          // what is allowed and probably not meant
+	// Builtin says that the gateway default/default is there because it exists by itself while all
+	// listeners are on loopback: no layer speaks of it.
+	Builtin bool
 }
 
 // OriginKind is a layer of the configuration.
@@ -250,6 +253,7 @@ func (l *loader) addDefaultGateway() {
 	}
 	if _, found := c.Accounts["default"].Gateways["default"]; !found {
 		l.tree.assign(reflect.ValueOf(c).Elem(), []string{"accounts", "default", "gateways", "default"}, nil)
+		l.out.Builtin = true
 	}
 }
 

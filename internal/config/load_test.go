@@ -377,8 +377,8 @@ func TestOtherMachinesNeedAToken(t *testing.T) {
 			if len(l.Config.Accounts) != 0 {
 				t.Error("default/default exists although other machines can reach it")
 			}
-			if !strings.Contains(strings.Join(l.Warnings, "\n"), "no gateway is configured") {
-				t.Errorf("warnings %q", l.Warnings)
+			if l.Builtin {
+				t.Error("Builtin is set, and default/default is not there")
 			}
 		})
 	}
@@ -468,4 +468,81 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("loaded and not valid: %v", err)
 		}
 	})
+}
+
+func TestAGatewayHasTheReferencesSettings(t *testing.T) {
+	t.Chdir(t.TempDir())
+	file := write(t, `
+accounts:
+  default:
+    gateways:
+      numbers: {cache_ttl: 300, rate_limiting_interval: 60, retry_delay: 500, request_timeout: 1500}
+      durations: {cache_ttl: 5m, rate_limiting_interval: 1m, retry_delay: 500ms, request_timeout: 1.5s}
+      none: {}
+`)
+	l, err := config.Load(config.Source{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateways := l.Config.Accounts["default"].Gateways
+	for _, id := range []string{"numbers", "durations"} {
+		g := gateways[id]
+		if g.CacheTTL != 5*time.Minute || g.RateLimitingInterval != time.Minute || g.RetryDelay != 500*time.Millisecond || g.RequestTimeout != 1500*time.Millisecond {
+			t.Errorf("%s: %+v", id, g)
+		}
+	}
+	g := gateways["none"]
+	if *g.Authentication || !*g.CollectLogs || g.MetadataEntries != 5 || g.RetryMaxAttempts != 1 || g.RateLimitingTechnique != "fixed" || g.WorkersAIBillingMode != "postpaid" {
+		t.Errorf("defaults: %+v", g)
+	}
+	if !l.Builtin {
+		t.Error("default/default is not there by itself")
+	}
+}
+
+func TestWrongSettingsOfAGatewayAreNamedAllAtOnce(t *testing.T) {
+	t.Chdir(t.TempDir())
+	wrong := map[string]string{
+		"cache_ttl": "1500ms", "rate_limiting_interval": "-1", "rate_limiting_limit": "-1", "rate_limiting_technique": "loose",
+		"retry_max_attempts": "6", "retry_delay": "60001", "retry_backoff": "random", "request_timeout": "9223372036854775807",
+		"hedge": "101", "metadata_entries": "65", "log_management": "9999", "log_management_strategy": "KEEP", "authentication": "maybe",
+		"workers_ai_billing_mode": "free",
+	}
+	text := "accounts:\n  default:\n    gateways:\n      prod:\n"
+	for name, value := range wrong {
+		text += "        " + name + ": " + value + "\n"
+	}
+	_, err := config.Load(config.Source{File: write(t, text)})
+	list, ok := errors.AsType[*config.Errors](err)
+	if !ok {
+		t.Fatalf("Load: %v", err)
+	}
+	for name := range wrong {
+		found := 0
+		for _, p := range list.List {
+			if p.Path == "accounts.default.gateways.prod."+name && p.Where != "" {
+				found++
+			}
+		}
+		if found != 1 {
+			t.Errorf("%s is named %d times in\n%v", name, found, err)
+		}
+	}
+}
+
+func TestAnOpenGatewayThatOtherMachinesReachIsWarnedOf(t *testing.T) {
+	t.Chdir(t.TempDir())
+	file := write(t, "accounts: {default: {gateways: {open: {}, shut: {authentication: true}}}}\n")
+	for listen, want := range map[string]int{"127.0.0.1:0": 0, "0.0.0.0:0": 1} {
+		l, err := config.Load(config.Source{
+			File: file, Env: []string{"SLUICE_ADMIN_TOKEN=0123456789abcdef0123456789abcdef"}, Flags: map[string]string{"listen": listen},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(l.Warnings, "\n")
+		if got := strings.Count(text, "authentication is off"); got != want || strings.Contains(text, "gateways.shut") {
+			t.Errorf("%s: %q", listen, l.Warnings)
+		}
+	}
 }

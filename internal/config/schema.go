@@ -65,6 +65,10 @@ func (n *node) leafSchema(s map[string]any) {
 		s["type"] = []string{"string", "integer", "null"}
 		s["pattern"] = `^ *(0|([0-9.]+(d|h|m|s|ms|us|ns))+) *$`
 		s["maximum"] = 0 // a bare number can only be 0
+		if n.unit > 0 {
+			s["pattern"] = `^ *([0-9]+|([0-9.]+(d|h|m|s|ms|us|ns))+) *$`
+			s["minimum"], s["maximum"] = 0, n.max/int64(n.unit)
+		}
 	case TypeList:
 		s["type"] = []string{"array", "string", "null"}
 		s["items"] = map[string]any{"type": "string"}

@@ -95,6 +95,9 @@ func (k *checker) bounds(path []string, n *node, v reflect.Value) {
 		if n.max > 0 && v.Int() > n.max {
 			k.fail(name, n.text(v)+" is too large", "at most "+n.bound(n.max))
 		}
+		if n.unit > 0 && v.Int()%int64(n.unit) != 0 {
+			k.fail(name, n.text(v)+" is not whole in its unit", "a multiple of "+FormatDuration(n.unit))
+		}
 	}
 }
 
@@ -186,7 +189,16 @@ func (k *checker) accounts() {
 		}
 		for _, gateway := range slices.Sorted(maps.Keys(a.Gateways)) {
 			k.id(at+".gateways."+gateway, gateway)
+			k.gateway(at+".gateways."+gateway, a.Gateways[gateway])
 		}
+	}
+}
+
+// gateway checks what the tags cannot say.
+func (k *checker) gateway(path string, g Gateway) {
+	const fewest = 10_000
+	if g.LogManagement > 0 && g.LogManagement < fewest {
+		k.fail(path+".log_management", strconv.FormatInt(g.LogManagement, 10)+" is too small", "0 for no bound of its own, or at least "+strconv.Itoa(fewest))
 	}
 }
 
@@ -202,12 +214,10 @@ func (k *checker) hosts() {
 		if !hostName(name) || name != strings.ToLower(name) {
 			k.fail(at, fmt.Sprintf("%q is not a host name", name), "lower case, no port: ai.example.com")
 		}
-		account, found := k.c.Accounts[h.Account]
-		if !found {
+		if _, found := k.c.Accounts[h.Account]; !found && h.Account != "default" {
 			k.fail(at+".account", fmt.Sprintf("there is no account %q", h.Account), "add it under accounts")
-		} else if _, found := account.Gateways[h.Gateway]; !found {
-			k.fail(at+".gateway", fmt.Sprintf("account %s has no gateway %q", h.Account, h.Gateway), "add it under accounts."+h.Account+".gateways")
 		}
+		k.id(at+".gateway", h.Gateway) // it may be stored: a call finds out
 	}
 }
 
@@ -303,15 +313,25 @@ func (c *Config) warnings() []string {
 	if n := len(c.AdminToken.Reveal()); n > 0 && n < 16 {
 		list = append(list, "admin_token: short enough to be guessed; better: openssl rand -hex 32")
 	}
-	gateways := 0
-	for _, a := range c.Accounts {
-		gateways += len(a.Gateways)
-	}
-	if gateways == 0 {
-		list = append(list, "accounts: no gateway is configured, so every call is refused; add accounts.default.gateways.default")
+	if !c.LoopbackOnly() {
+		list = append(list, c.openGateways()...)
 	}
 	if !c.LoopbackOnly() && c.TLS.Cert == "" {
 		list = append(list, "tls: other machines reach this listener without encryption, unless a proxy in front adds it")
+	}
+	return list
+}
+
+// openGateways warns of the gateways that need no token.
+func (c *Config) openGateways() []string {
+	var list []string
+	for _, account := range slices.Sorted(maps.Keys(c.Accounts)) {
+		gateways := c.Accounts[account].Gateways
+		for _, id := range slices.Sorted(maps.Keys(gateways)) {
+			if a := gateways[id].Authentication; a == nil || !*a {
+				list = append(list, "accounts."+account+".gateways."+id+": authentication is off, so whoever reaches the listener can call it")
+			}
+		}
 	}
 	return list
 }
