@@ -153,7 +153,7 @@ func TestStatusTellsOfProcessAndLog(t *testing.T) {
 		len(s.Gateways) != 2 || s.Gateways[0].LastMinute.Requests != 0 || s.Gateways[1].ID != "prod" || s.Gateways[1].LastMinute.Errors != 3 || s.LastMinute.Requests != 90 || s.LastMinute.WindowSeconds < 60 {
 		t.Errorf("%s", v.Result)
 	}
-	for _, list := range []string{`"listeners":[]`, `"upstreams":[]`, `"warnings":[]`} {
+	for _, list := range []string{`"listeners":[]`, `"upstreams":[]`, `"refused":[]`, `"warnings":[]`} {
 		if !strings.Contains(string(v.Result), list) {
 			t.Errorf("no %s in %s", list, v.Result)
 		}

@@ -17,6 +17,10 @@ type Status struct {
 	Upstreams []Upstream `json:"upstreams" doc:"hosts that were called of late"`
 	// InFlight counts the requests that are running.
 	InFlight int64 `json:"in_flight" doc:"requests that are running"`
+	// Refused counts, since the start, requests that broke HTTP/1.1's rules or the limits of a head.
+	Refused []Refusals `json:"refused" doc:"requests since the start that were refused before they had a gateway and a log entry"`
+	// Panics counts what was contained.
+	Panics int64 `json:"panics" doc:"faults of the program that were contained, since the start"`
 	// MemoryUsed and MemoryLimit are of the pool for bodies, in bytes.
 	MemoryUsed  int64 `json:"body_memory_used" doc:"bytes"`
 	MemoryLimit int64 `json:"body_memory_limit" doc:"bytes"`
@@ -27,6 +31,12 @@ type Listener struct {
 	Purpose string `json:"purpose" enum:"all,data,admin"`
 	Address string `json:"address"`
 	TLS     bool   `json:"tls"`
+}
+
+// Refusals counts the requests that got one status.
+type Refusals struct {
+	Status int   `json:"status" doc:"400, 408, 413, 414, 417, 431, 501 or 505"`
+	Count  int64 `json:"count"`
 }
 
 // Config tells about the configuration in force.
@@ -101,6 +111,7 @@ func (s *server) getStatus(ctx context.Context, in *AccountPath) (*output[Envelo
 	v := StatusView{Status: s.Status(), Gateways: []GatewayStatus{}, Log: viewLogStats(s.Log.Stats())}
 	v.UptimeSeconds = int64(now.Sub(v.Started).Seconds())
 	v.Listeners, v.Upstreams = notNil(v.Listeners), notNil(v.Upstreams)
+	v.Refused = notNil(v.Refused)
 	v.Config.Warnings = notNil(v.Config.Warnings)
 
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)

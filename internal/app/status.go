@@ -55,8 +55,18 @@ func (a *App) status() admin.Status {
 	for _, setting := range pending {
 		s.Config.Warnings = append(s.Config.Warnings, setting+" has changed and takes effect at the next start")
 	}
+	refused := map[int]int64{}
+	s.Panics = a.proxy.Panics()
 	for _, f := range a.servers {
+		seen := f.server.Stats()
+		s.Panics += seen.Panics
+		for status, n := range seen.Refused {
+			refused[status] += n
+		}
 		s.Listeners = append(s.Listeners, admin.Listener{Purpose: f.purpose, Address: f.listener.Addr().String(), TLS: f.cert != nil})
+	}
+	for _, status := range slices.Sorted(maps.Keys(refused)) {
+		s.Refused = append(s.Refused, admin.Refusals{Status: status, Count: refused[status]})
 	}
 	for _, h := range a.upstream.Stats() {
 		s.Upstreams = append(s.Upstreams, admin.Upstream{

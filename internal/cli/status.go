@@ -52,6 +52,16 @@ func (a *commands) statusTable(c *client.Client, s *client.Status, wide bool) *t
 	if t := s.LastMinute; t != nil {
 		add("requests", "%s in the last minute (%.1f/s), %s, %d running", a.count(t.Requests), t.PerSecond, plural(int(t.Errors), "error"), s.InFlight)
 	}
+	if len(s.Refused) > 0 {
+		var each []string
+		for _, r := range s.Refused {
+			each = append(each, fmt.Sprintf("%s with %d", a.count(r.Count), r.Status))
+		}
+		add("refused", "%s, before they reached a gateway (no log entry)", strings.Join(each, ", "))
+	}
+	if s.Panics > 0 {
+		add("", "%s %s of the program contained: its own output tells more", a.sign("⚠"), plural(int(s.Panics), "fault"))
+	}
 	for _, g := range s.Gateways {
 		if g.LastMinute == nil {
 			add("gateway", "%s", g.ID)

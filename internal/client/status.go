@@ -36,7 +36,12 @@ type Status struct {
 		Idle    int    `json:"idle"`
 		Waiting int    `json:"waiting"`
 	} `json:"upstreams"`
-	InFlight    int64 `json:"in_flight"`
+	InFlight int64 `json:"in_flight"`
+	Refused  []struct {
+		Status int   `json:"status"`
+		Count  int64 `json:"count"`
+	} `json:"refused"`
+	Panics      int64 `json:"panics"`
 	MemoryUsed  int64 `json:"body_memory_used"`
 	MemoryLimit int64 `json:"body_memory_limit"`
 	Gateways    []struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -50,12 +51,12 @@ type Server struct {
 	done    chan struct{} // closed when all has ended
 	begin   sync.Once
 	finish  sync.Once
-	refused atomic.Int64
 	panics  atomic.Int64
 	tasks   sync.WaitGroup // the sweep and net/http's Serve
 
 	mu       sync.Mutex
-	listener net.Listener // nil: Serve has not begun
+	refused  map[int]int64 // by status
+	listener net.Listener  // nil: Serve has not begun
 	conns    map[*conn]struct{}
 	others   int           // requests that Rest serves, also on connections that have left net/http
 	empty    chan struct{} // closed when the last of conns and others has gone; nil: nobody waits
@@ -63,15 +64,17 @@ type Server struct {
 
 // Stats counts what a Server has seen.
 type Stats struct {
-	Open    int   // connections, without those of net/http
-	Busy    int   // of them carry a request
-	Refused int64 // requests that no handler saw
-	Panics  int64 // of handlers
+	Open int // connections, without those of net/http
+	Busy int // of them carry a request
+	// Refused counts requests that no handler saw, by the status that they were answered with: they broke
+	// HTTP/1.1's rules or the limits of a head. Those that net/http refuses are not among them.
+	Refused map[int]int64
+	Panics  int64 // contained ones, of handlers and of connections
 }
 
 // New makes a Server whose requests' contexts come from base.
 func New(base context.Context, o Options) *Server {
-	s := &Server{options: o, base: base, conns: map[*conn]struct{}{}, quit: make(chan struct{}), done: make(chan struct{})}
+	s := &Server{options: o, base: base, conns: map[*conn]struct{}{}, refused: map[int]int64{}, quit: make(chan struct{}), done: make(chan struct{})}
 	if o.MaxConns > 0 {
 		s.places = make(chan struct{}, o.MaxConns)
 	}
@@ -309,7 +312,7 @@ func (s *Server) closeIdle() {
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Stats{Open: len(s.conns), Refused: s.refused.Load(), Panics: s.panics.Load()}
+	st := Stats{Open: len(s.conns), Refused: maps.Clone(s.refused), Panics: s.panics.Load()}
 	for c := range s.conns {
 		if state := c.state.Load(); state == connBusy || state == connSwitched {
 			st.Busy++
@@ -318,7 +321,14 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
-// panicked counts and logs a handler's panic.
+// countRefusal counts a request that no handler saw.
+func (s *Server) countRefusal(status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused[status]++
+}
+
+// panicked counts and logs a panic that was contained.
 func (s *Server) panicked(ctx context.Context, cause any) {
 	s.panics.Add(1)
 	s.options.Logger.ErrorContext(ctx, "panic in a handler", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))

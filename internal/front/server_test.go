@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -542,12 +543,27 @@ func TestClientLeaves(t *testing.T) {
 	})
 }
 
+func TestRefusalsAreCountedByStatus(t *testing.T) {
+	s := start(t, tell, nil)
+	for _, send := range []string{
+		"GET / HTTP/1.1\r\n\r\n", "nonsense\r\n\r\n", "GET / HTTP/3.0\r\nHost: x\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 5<<10) + "\r\n\r\n", simple,
+	} {
+		p := s.dial(t)
+		p.send(send)
+		p.response()
+	}
+	if got, want := s.Stats().Refused, map[int]int64{400: 2, 505: 1, 431: 1}; !maps.Equal(got, want) {
+		t.Errorf("refused %v, want %v", got, want)
+	}
+}
+
 func TestSlowClients(t *testing.T) {
 	t.Run("a head that does not end gets 408", func(t *testing.T) {
 		s := start(t, tell, func(o *Options) { o.HeaderTime = 30 * time.Millisecond })
 		p := s.dial(t)
 		p.send("GET / HTTP/1.1\r\nHost:")
-		if _, text := p.response(); !strings.HasPrefix(text, "408 ") || !p.ended() || s.Stats().Refused != 1 {
+		if _, text := p.response(); !strings.HasPrefix(text, "408 ") || !p.ended() || s.Stats().Refused[408] != 1 {
 			t.Error(text)
 		}
 	})
