@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Memory is the one pool of bytes for bodies of all requests together: request bodies here, and what
@@ -14,9 +15,9 @@ type Memory struct {
 	limit int64
 	used  atomic.Int64
 
+	waiting atomic.Int64 // how many wait
 	mu      sync.Mutex
 	freed   chan struct{} // closed and replaced when bytes come back while somebody waits
-	waiting int
 }
 
 // NewMemory makes a pool of limit bytes.
@@ -44,11 +45,13 @@ func (m *Memory) Take(n int64) bool {
 // Give returns n bytes.
 func (m *Memory) Give(n int64) {
 	m.used.Add(-n)
-	m.mu.Lock()
-	if m.waiting > 0 {
-		close(m.freed)
-		m.freed = make(chan struct{})
+	// Who comes to wait behind this look finds the bytes.
+	if m.waiting.Load() == 0 {
+		return
 	}
+	m.mu.Lock()
+	close(m.freed)
+	m.freed = make(chan struct{})
 	m.mu.Unlock()
 }
 
@@ -56,14 +59,8 @@ func (m *Memory) Give(n int64) {
 func (m *Memory) wait(ctx context.Context, d time.Duration, take func() bool) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	m.mu.Lock()
-	m.waiting++
-	m.mu.Unlock()
-	defer func() {
-		m.mu.Lock()
-		m.waiting--
-		m.mu.Unlock()
-	}()
+	m.waiting.Add(1)
+	defer m.waiting.Add(-1)
 	for {
 		m.mu.Lock()
 		freed := m.freed
@@ -88,8 +85,9 @@ const (
 	maxClass = 20
 )
 
-// buffers are pools of byte slices by size class.
-type buffers [maxClass - minClass + 1]sync.Pool
+// buffers are pools of byte slices by size class. They keep pointers to the first byte, because a slice
+// would be allocated once more to be put into a pool; the class knows the length.
+type buffers [maxClass - minClass + 1]sync.Pool // of *byte
 
 // get returns a slice of length n, at least; its capacity is what memory counts.
 func (b *buffers) get(n int64) []byte {
@@ -97,8 +95,8 @@ func (b *buffers) get(n int64) []byte {
 	if class > maxClass {
 		return make([]byte, n)
 	}
-	if kept, _ := b[class-minClass].Get().(*[]byte); kept != nil {
-		return *kept
+	if kept, _ := b[class-minClass].Get().(*byte); kept != nil {
+		return unsafe.Slice(kept, 1<<class)
 	}
 	return make([]byte, 1<<class)
 }
@@ -114,8 +112,8 @@ func (*buffers) sizeFor(n int64) int64 {
 
 // put takes back what get returned.
 func (b *buffers) put(p []byte) {
-	p = p[:cap(p)]
-	if class := bits.Len64(uint64(len(p) - 1)); len(p) == 1<<class && class >= minClass && class <= maxClass {
-		b[class-minClass].Put(&p)
+	class := bits.Len64(uint64(cap(p) - 1))
+	if class >= minClass && class <= maxClass && cap(p) == 1<<class {
+		b[class-minClass].Put(unsafe.SliceData(p[:cap(p)]))
 	}
 }

@@ -79,3 +79,31 @@ func TestBuffers(t *testing.T) {
 		b.put(p[:n/2])
 	}
 }
+
+func TestBuffersComeBack(t *testing.T) {
+	var b buffers
+	for _, n := range []int64{1, 5000} {
+		b.put(b.get(n))
+		// Pools lose some on purpose under the race detector, so that less than one is all that can be asked.
+		if got := testing.AllocsPerRun(1000, func() { b.put(b.get(n)) }); got != 0 {
+			t.Errorf("%d bytes: %v allocations for each use", n, got)
+		}
+	}
+}
+
+func BenchmarkBuffers(b *testing.B) {
+	var pools buffers
+	b.ReportAllocs()
+	for b.Loop() {
+		p := pools.get(4096)
+		pools.put(p)
+	}
+}
+
+func BenchmarkMemory(b *testing.B) {
+	m := NewMemory(1 << 20)
+	for b.Loop() {
+		m.Take(4096)
+		m.Give(4096)
+	}
+}
