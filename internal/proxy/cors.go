@@ -12,7 +12,12 @@ var errAnswered = errors.New("answered")
 
 // preflight answers a browser's question whether its page may call, where the settings name origins;
 // otherwise the question goes to the provider like any request. It is no exchange: nothing is logged.
-func (x *exchange) preflight() bool {
+//
+// missing is why there is no such gateway, nil when there is one.
+func (x *exchange) preflight(missing error) bool {
+	if missing != nil {
+		return false
+	}
 	origin := x.req.Header.Get("Origin")
 	asked := x.req.Header.Get("Access-Control-Request-Method")
 	if x.req.Method != "OPTIONS" || origin == "" || asked == "" || len(x.settings.origins) == 0 {

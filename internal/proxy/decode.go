@@ -17,6 +17,20 @@ import (
 // decode finds out what is asked of whom, and reads the body. Nothing is decoded that needn't be:
 // of the body only the few top-level fields that Sluice uses.
 func (p *Proxy) decode(ctx context.Context, x *exchange) error {
+	read := x.decodeNative
+	if x.universal() {
+		read = x.decodeUniversal
+	}
+	if err := read(ctx); err != nil {
+		return err
+	}
+	x.log.CountOnly = !x.control.collect
+	x.log.Described()
+	return nil
+}
+
+// decodeNative is decode for a provider's own path.
+func (x *exchange) decodeNative(ctx context.Context) error {
 	err := x.findProvider()
 	x.sortHeader() // also for a request that is refused: it may say how it is to be logged
 	if err != nil {
@@ -25,17 +39,23 @@ func (p *Proxy) decode(ctx context.Context, x *exchange) error {
 	if upgrade := x.req.Header.Get("Upgrade"); strings.EqualFold(upgrade, "websocket") {
 		return &sluice.Error{Kind: sluice.KindInvalid, Msg: "WebSocket connections are not supported on this path", Field: "Upgrade"}
 	}
+	if err := x.receive(ctx); err != nil {
+		return err
+	}
+	x.readFields()
+	return nil
+}
+
+// receive reads the body.
+func (x *exchange) receive(ctx context.Context) error {
 	if x.stored() {
-		p.log.Capture(&x.log.Bodies[reqlog.RequestSide], x.settings.logLimit)
-		p.log.Capture(&x.log.Bodies[reqlog.ResponseSide], x.settings.logLimit)
+		x.proxy.log.Capture(&x.log.Bodies[reqlog.RequestSide], x.settings.logLimit)
+		x.proxy.log.Capture(&x.log.Bodies[reqlog.ResponseSide], x.settings.logLimit)
 	}
 	if err := x.readBody(ctx); err != nil {
 		return err
 	}
 	x.entry().Timeline.Received = x.since()
-	x.readFields()
-	x.log.CountOnly = !x.control.collect
-	x.log.Described()
 	return nil
 }
 
@@ -92,18 +112,26 @@ func (x *exchange) readFields() {
 	if first := bytes.TrimLeft(x.body.bytes, " \t\r\n"); len(first) == 0 || first[0] != '{' {
 		return
 	}
-	keys := [...]string{"model", "stream"} // what Sluice reads of a JSON body
-	var found [len(keys)]jsonscan.Value
-	scan := jsonscan.Top(x.body.bytes, keys[:], found[:])
-	if x.body.whole() && (!scan.Valid || scan.Repeated != "" || scan.Variant != "" || scan.BadUTF8) {
+	model, stream, ambiguous := topFields(x.body.bytes)
+	if ambiguous && x.body.whole() {
 		x.note("ambiguous") // passed on as it came: no policy depends on it
 	}
-	if e.Model == "" && found[0].Found {
-		e.Model = printableText(found[0].String(), 256)
+	if e.Model == "" {
+		e.Model = model
 	}
-	if asked, ok := found[1].Bool(); ok && asked {
-		e.Streamed = true
+	e.Streamed = e.Streamed || stream
+}
+
+// topFields reads what Sluice uses of a JSON body. ambiguous: other readers may find something else.
+func topFields(body []byte) (model string, stream, ambiguous bool) {
+	keys := [...]string{"model", "stream"}
+	var found [len(keys)]jsonscan.Value
+	scan := jsonscan.Top(body, keys[:], found[:])
+	if found[0].Found {
+		model = printableText(found[0].String(), 256)
 	}
+	asked, ok := found[1].Bool()
+	return model, ok && asked, !scan.Valid || scan.Repeated != "" || scan.Variant != "" || scan.BadUTF8
 }
 
 // maxField bounds a form field that is read.

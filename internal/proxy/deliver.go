@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -42,7 +43,7 @@ func (p *Proxy) deliver(ctx context.Context, x *exchange) error {
 func (x *exchange) watch() {
 	a, e := &x.answer, x.entry()
 	e.Response.Type, e.Response.Encoding = a.header.Get("Content-Type"), a.header.Get("Content-Encoding")
-	if x.endpoint == nil || x.endpoint.Meter == nil {
+	if x.endpoint == nil || x.endpoint.Meter == nil || x.foreign {
 		return
 	}
 	inner := x.endpoint.Meter(e.Streamed)
@@ -64,7 +65,8 @@ func (x *exchange) sendHead() {
 		{Name: "cf-aig-log-id", Value: x.idText},
 		{Name: "cf-aig-request-id", Value: x.idText},
 		{Name: "cf-aig-event-id", Value: x.control.eventID},
-		{Name: "cf-aig-step", Value: "0"},
+		{Name: "cf-aig-step", Value: strconv.Itoa(x.index)},
+		{Name: "cf-aig-cache-status", Value: cacheStatus(e.Cache)},
 	}
 	logged := x.control.collect && x.gateway != nil
 	send := e.RespHeader[:0]
@@ -74,10 +76,11 @@ func (x *exchange) sendHead() {
 		}
 	}
 	for _, f := range own {
-		if logged || f.Name != "cf-aig-log-id" {
+		if f.Value != "" && (logged || f.Name != "cf-aig-log-id") {
 			send = append(send, f)
 		}
 	}
+	send = x.limitFields(send)
 	send = x.allowOrigin(send)
 	if a.length >= 0 && !send.Has("Content-Length") && x.bodyAllowed() {
 		send = append(send, sluice.Field{Name: "Content-Length", Value: strconv.FormatInt(a.length, 10)})
@@ -91,6 +94,17 @@ func (x *exchange) sendHead() {
 		}
 	}
 	e.RespHeader = send
+}
+
+// cacheStatus is what the caller is told of the cache; "" where it was not asked.
+func cacheStatus(s sluice.CacheStatus) string {
+	switch s {
+	case sluice.CacheHit:
+		return "HIT"
+	case sluice.CacheMiss:
+		return "MISS"
+	}
+	return ""
 }
 
 // bodyAllowed reports whether the answer has a body by its kind (RFC 9110, 6.4.1).
@@ -121,18 +135,25 @@ func (x *exchange) relay(ctx context.Context) error {
 	}
 	buf := x.proxy.bodies.buffers.get(size)
 	defer func() { x.proxy.bodies.buffers.put(buf) }()
+	var gone error // why the client gets no more, while others do
 	for {
 		n, err := x.answer.body.Read(buf)
 		if n > 0 {
 			if failed := x.pass(ctx, buf[:n], err == io.EOF); failed != nil {
-				return failed
+				if !x.ghost(failed) {
+					return failed
+				}
+				gone = failed
 			}
 		}
-		if err == io.EOF {
-			return x.finish()
-		}
-		if err != nil {
-			return err
+		switch {
+		case err == io.EOF:
+			x.well = true
+			return cmp.Or(gone, x.finish())
+		case err != nil && ctx.Err() != nil && x.ghost(err):
+			gone = err
+		case err != nil:
+			return cmp.Or(gone, err)
 		}
 		if n == len(buf) && n < largeRead {
 			x.proxy.bodies.buffers.put(buf)
@@ -153,6 +174,10 @@ func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 		if e.Timeline.FirstToken == 0 && x.meter.Seen()&wire.SeenContent != 0 {
 			e.Timeline.FirstToken = x.since()
 		}
+	}
+	if x.haunting {
+		x.sent += int64(len(p))
+		return nil
 	}
 	last = last || x.answer.length >= 0 && x.sent+int64(len(p)) >= x.answer.length
 	switch {

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/front"
-	"github.com/sluicehq/sluice/internal/price"
-	"github.com/sluicehq/sluice/internal/provider"
+	"github.com/sluicehq/sluice/internal/limit"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/wire"
 )
@@ -34,20 +34,28 @@ type state struct {
 	id      sluice.ID
 	idText  string
 	account account
-	gateway *gateway
+	gateway *sluice.Gateway
 	named   string // the account as the caller wrote it
 	rest    string // what follows the gateway in the target, without its leading slash
+	token   string // the caller's gateway token, where it stood in the provider's place for a credential
 
 	// decode
-	provider *provider.Provider
-	endpoint *provider.Endpoint // nil: not one that is known
-	call     provider.Call
-	target   provider.Target
-	body     body
-	control  control
+	body  body   // as the client sent it
+	step         // the one that is under way
+	steps []step // of a universal request, else nil
+	index int    // of step in steps
+
+	// admit
+	limited *limit.Decision // nil: no limit was asked
+
+	// lookup
+	flight   *cache.Flight // nil: caching is off, or an entry was found
+	foreign  bool          // the cached answer is one of another provider
+	haunting bool          // the client is gone; the answer is read for others
 
 	// forward
 	answer answer
+	failed bool // the answer is one that another step would have been tried after
 
 	// deliver
 	meter    wire.Meter // nil: nothing to read, or closed
@@ -56,18 +64,10 @@ type state struct {
 
 	headSent bool
 	sent     int64 // bytes of the answer's body that the client took
+	well     bool  // the answer was read to its end, and is no error
 	recorded bool  // the log has the entry: before the last byte, where it is strict
 	amend    bool  // what has happened since the log got its entry differs from it
 	abort    bool  // the client's connection must be broken off
-}
-
-// control is what the request's own headers ask of Sluice.
-type control struct {
-	eventID   string
-	collect   bool
-	payload   bool
-	firstByte time.Duration // cf-aig-request-timeout; 0: none
-	cost      *price.CustomCost
 }
 
 // answer is what forward gives to deliver.

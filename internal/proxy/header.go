@@ -1,13 +1,9 @@
 package proxy
 
 import (
-	"encoding/json"
-	"strconv"
 	"strings"
-	"time"
 
 	sluice "github.com/sluicehq/sluice"
-	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 )
 
@@ -31,8 +27,9 @@ func (x *exchange) sortHeader() {
 		e.ReqHeader = append(e.ReqHeader, logged)
 		switch {
 		case ours(f.Name):
-			x.obey(f)
+			x.obey(&x.control, f)
 		case hopByHop(f.Name) || contains(named, f.Name):
+		case credential && (x.ourToken(f.Value) || isPlaceholder(f.Value)):
 		case strings.EqualFold(f.Name, "Cookie"):
 			if v := withoutOurCookie(f.Value); v != "" || f.Value == "" { // some SDKs send an empty one
 				x.out = append(x.out, sluice.Field{Name: f.Name, Value: v})
@@ -133,109 +130,4 @@ func withoutOurCookie(v string) string {
 		}
 	}
 	return strings.Join(kept, "; ")
-}
-
-// maxTimeout bounds cf-aig-request-timeout.
-const maxTimeout = time.Hour
-
-// obey reads a field that is addressed to the gateway. A value that is not valid is ignored and noted
-// in the log (cloudflare-ai-gateway.md, 2.1).
-func (x *exchange) obey(f sluice.Field) {
-	bad := false
-	switch strings.ToLower(f.Name) {
-	case "cf-aig-event-id":
-		if bad = len(f.Value) > 256 || f.Value == ""; !bad {
-			x.control.eventID = f.Value
-		}
-	case "cf-aig-collect-log":
-		bad = !readBool(f.Value, &x.control.collect)
-	case "cf-aig-collect-log-payload":
-		bad = !readBool(f.Value, &x.control.payload)
-	case "cf-aig-metadata":
-		var ok bool
-		x.entry().Metadata, ok = metadata(x.entry().Metadata[:0], f.Value)
-		bad = !ok
-	case "cf-aig-request-timeout":
-		ms, err := strconv.ParseInt(f.Value, 10, 64)
-		if bad = err != nil || ms <= 0 || ms > maxTimeout.Milliseconds(); !bad {
-			x.control.firstByte = time.Duration(ms) * time.Millisecond
-		}
-	case "cf-aig-custom-cost":
-		cost, err := price.Custom(f.Value)
-		if bad = err != nil; !bad {
-			x.control.cost = &cost
-		}
-	case "cf-aig-otel-trace-id":
-		if bad = !isTraceID(f.Value); !bad {
-			x.entry().TraceID = strings.ToLower(f.Value)
-		}
-	}
-	if bad {
-		x.note("invalid " + strings.ToLower(f.Name) + ": ignored")
-	}
-}
-
-func readBool(v string, to *bool) bool {
-	switch strings.ToLower(strings.TrimSpace(v)) {
-	case "true", "1":
-		*to = true
-	case "false", "0":
-		*to = false
-	default:
-		return false
-	}
-	return true
-}
-
-func isTraceID(v string) bool {
-	if len(v) != 32 || strings.Trim(v, "0") == "" {
-		return false
-	}
-	for i := range len(v) {
-		if c := v[i] | 0x20; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-// maxMetadata is how many entries of cf-aig-metadata are kept (cloudflare-ai-gateway.md, 6.6).
-const maxMetadata = 5
-
-// metadata reads cf-aig-metadata: a flat JSON object. The first five entries count; keys that begin
-// with "cf." are dropped; one value that is null or nested loses the whole object.
-func metadata(to []sluice.MetaValue, text string) ([]sluice.MetaValue, bool) {
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return to[:0], false
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return to[:0], false
-		}
-		value, err := dec.Token()
-		if err != nil {
-			return to[:0], false
-		}
-		m := sluice.MetaValue{Key: name.(string)} // a JSON object's names are strings, or Token fails
-		switch v := value.(type) {
-		case string:
-			m.Value, m.Kind = v, sluice.MetaString
-		case json.Number:
-			m.Value, m.Kind = v.String(), sluice.MetaNumber
-		case bool:
-			m.Value, m.Kind = strconv.FormatBool(v), sluice.MetaBool
-		default:
-			return to[:0], false
-		}
-		if len(to) < maxMetadata && !strings.HasPrefix(m.Key, "cf.") {
-			to = append(to, m)
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return to[:0], false
-	}
-	return to, true
 }

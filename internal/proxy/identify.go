@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/auth"
 )
 
 // pathVersion begins every data-plane path that names account and gateway.
@@ -13,7 +14,7 @@ const pathVersion = "/v1/"
 
 // identify finds the account and the gateway that a call is for: from its host name, where that is a
 // custom one (cloudflare-ai-gateway.md, 1.2), else from its path.
-func (p *Proxy) identify(_ context.Context, x *exchange) error {
+func (p *Proxy) identify(ctx context.Context, x *exchange) error {
 	path, ok := strings.CutPrefix(originForm(x.req.Target), x.settings.base)
 	if !ok || !strings.HasPrefix(path, "/") {
 		return notFound()
@@ -28,18 +29,38 @@ func (p *Proxy) identify(_ context.Context, x *exchange) error {
 		return notFound()
 	}
 	account, gateway, err := x.settings.gateway(acc, gw)
-	if err != nil {
-		return err
-	}
-	if x.preflight() {
+	caller := caller{}
+	if x.preflight(err) {
 		return errAnswered
+	}
+	if gateway == nil || gateway.Authentication || p.tokens != nil {
+		caller = x.findCaller()
+	}
+	if err != nil {
+		if gateway, err = p.makeDefault(ctx, account, gw, &caller, err); err != nil {
+			return err
+		}
 	}
 	x.account, x.gateway, x.named, x.rest = account, gateway, acc, rest
 	e := x.entry()
-	e.Account, e.Gateway, e.Path = account.id, gateway.id, ""
-	x.control.collect, x.control.payload = gateway.collectLogs, gateway.collectPayload
+	e.Account, e.Gateway, e.Path = account.id, gateway.ID, ""
+	x.control.begin(gateway)
 	p.log.Begin(&x.log)
+	if err := x.authorize(&caller); err != nil {
+		x.sortHeader() // for the log
+		return err
+	}
 	return nil
+}
+
+// makeDefault makes the gateway default of an account that has none, for a caller whose token is good there
+// (cloudflare-ai-gateway.md, 1.1). Otherwise it returns missing.
+func (p *Proxy) makeDefault(ctx context.Context, a account, name string, c *caller, missing error) (*sluice.Gateway, error) {
+	const special = "default"
+	if p.ensureDefault == nil || a.id == "" || name != special || c.verdict != auth.Valid || !c.token.Allows(a.id, special, auth.Run) {
+		return nil, missing
+	}
+	return p.ensureDefault(ctx, a.id)
 }
 
 func notFound() error {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -8,8 +9,12 @@ import (
 	"sync/atomic"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/auth"
+	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/limit"
 	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/route"
 	"github.com/sluicehq/sluice/internal/upstream"
 )
 
@@ -20,10 +25,19 @@ type Proxy struct {
 	log      *reqlog.Log
 	logger   *slog.Logger
 	bodies   bodyStore
-	run      []stage
-	ids      sluice.IDs
-	panics   atomic.Int64
-	running  atomic.Int64
+	tokens   *auth.Ring
+	limits   limit.Store
+	cache    *cache.Cache
+	retries  *route.Budget
+	hedges   *route.Budget
+	latency  *route.Latency
+
+	ensureDefault func(ctx context.Context, account string) (*sluice.Gateway, error)
+
+	run     []stage
+	ids     sluice.IDs
+	panics  atomic.Int64
+	running atomic.Int64
 
 	exchanges sync.Pool
 }
@@ -39,11 +53,20 @@ type Options struct {
 	Memory   *Memory
 	SpoolDir string // for request bodies that memory has no room for
 	Spool    int64  // most bytes there
+
+	Tokens *auth.Ring   // nil: there are no gateway tokens
+	Limits limit.Store  // nil: no gateway has a rate limit
+	Cache  *cache.Cache // nil: nothing is cached
+	// EnsureDefault makes the gateway default of an account that has none; nil: no gateway is made so.
+	EnsureDefault func(ctx context.Context, account string) (*sluice.Gateway, error)
 }
 
 // New makes a Proxy.
 func New(o Options) *Proxy {
-	p := &Proxy{upstream: o.Upstream, log: o.Log, logger: o.Logger}
+	p := &Proxy{
+		upstream: o.Upstream, log: o.Log, logger: o.Logger, tokens: o.Tokens, limits: o.Limits, cache: o.Cache,
+		retries: route.NewBudget(), hedges: route.NewBudget(), latency: route.NewLatency(), ensureDefault: o.EnsureDefault,
+	}
 	p.bodies.memory, p.bodies.spoolDir, p.bodies.spoolLimit = o.Memory, o.SpoolDir, o.Spool
 	p.settings.Store(o.Settings)
 	p.run = p.stages()

@@ -176,7 +176,7 @@ func testErrorsOfTheGateway(t *testing.T, f proxytest.Front) {
 		logged     bool
 	}{
 		{"an unknown provider", "/v1/default/default/nebius/v1/chat", 400, 2008, "nebius", true},
-		{"no provider", "/v1/default/default", 400, 2008, "provider", true},
+		{"the universal endpoint takes no GET", "/v1/default/default", 400, 2019, "POST", true},
 		{"an unknown gateway names the setting that adds it", "/v1/default/prod/openai/x", 400, 2001, "accounts.default.gateways.prod", false},
 		{"an unknown account names the setting that adds it", "/v1/3ebb6ac0/default/openai/x", 400, 2001, "accounts.default.aliases", false},
 		{"a path that is none of ours", "/v2/x", 404, 7003, "/v1/", false},

@@ -15,13 +15,15 @@ import (
 // stage is one step of a request's life. Its error ends the request and becomes the answer.
 type stage func(ctx context.Context, x *exchange) error
 
-// stages is the life of one request, in order: one stage, one file, one test table each. Lookup,
-// admit and guard of the architecture stand between decode and forward once they exist.
+// stages is the life of one request, in order: one stage, one file, one test table each. Guard of the
+// architecture stands between admit and forward once it exists.
 func (p *Proxy) stages() []stage {
 	return []stage{
-		p.identify, // which gateway
-		p.decode,   // provider, endpoint, headers, body, model, streaming?
-		p.forward,  // to the provider: sets x.answer
+		p.identify, // which gateway, which caller
+		p.decode,   // provider, endpoint, headers, body, model, streaming? of each step
+		p.lookup,   // the cache: a hit sets x.answer
+		p.admit,    // the rate limit, for what the cache did not answer
+		p.forward,  // steps, retries, fallback: sets x.answer
 		p.deliver,  // bytes to the client, the meter watching
 	}
 }
@@ -35,7 +37,7 @@ func (p *Proxy) Serve(ctx context.Context, req *front.Request, sink front.Sink) 
 	x := p.newExchange(req, sink)
 	defer p.release(x)
 	defer func() { abort = x.abort }() // also after a panic, where no return is reached
-	defer p.settle(x)                  // usage, log entry: exactly once
+	defer p.settle(ctx, x)             // usage, cache fill, log entry: exactly once
 	defer x.contain()                  // a panic is an ending like others
 	for _, next := range p.run {
 		err := next(ctx, x)

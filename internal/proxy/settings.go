@@ -22,25 +22,19 @@ type Settings struct {
 	origins   []string
 	anyOrigin bool
 
-	bodyLimit int64 // largest request body that is read whole
-	logLimit  int64 // most bytes stored of one body
-	wait      time.Duration
-	bodyPause time.Duration
-	timeouts  upstream.Timeouts
-	strict    bool // the record is appended before the last byte goes to the client
+	bodyLimit   int64 // largest request body that is read whole
+	logLimit    int64 // most bytes stored of one body
+	wait        time.Duration
+	bodyPause   time.Duration
+	timeouts    upstream.Timeouts
+	retryBudget int  // most retries, percent of calls
+	strict      bool // the record is appended before the last byte goes to the client
 }
 
 // account is a tenant as a path names it.
 type account struct {
 	id       string
-	gateways map[string]*gateway
-}
-
-// gateway holds the settings of one gateway.
-type gateway struct {
-	id             string
-	collectLogs    bool
-	collectPayload bool
+	gateways map[string]*sluice.Gateway
 }
 
 // place is what a custom host name means.
@@ -50,26 +44,27 @@ type place struct{ account, gateway string }
 // catalogue with its overrides.
 func NewSettings(c *config.Config, table *provider.Table, prices *price.Catalogue) *Settings {
 	s := &Settings{
-		accounts:  make(map[string]account, len(c.Accounts)),
-		hosts:     make(map[string]place, len(c.Hosts)),
-		providers: table,
-		prices:    prices,
-		base:      strings.TrimSuffix(c.BasePath, "/"),
-		origins:   c.CORS.Origins,
-		bodyLimit: int64(c.Limits.BodyBytes),
-		logLimit:  int64(c.Log.BodyBytes),
-		wait:      c.Limits.Wait,
-		bodyPause: c.Timeouts.Body,
-		strict:    c.Log.Durability != "batched",
+		accounts:    make(map[string]account, len(c.Accounts)),
+		hosts:       make(map[string]place, len(c.Hosts)),
+		providers:   table,
+		prices:      prices,
+		base:        strings.TrimSuffix(c.BasePath, "/"),
+		origins:     c.CORS.Origins,
+		bodyLimit:   int64(c.Limits.BodyBytes),
+		logLimit:    int64(c.Log.BodyBytes),
+		wait:        c.Limits.Wait,
+		bodyPause:   c.Timeouts.Body,
+		retryBudget: 20,
+		strict:      c.Log.Durability != "batched",
 		timeouts: upstream.Timeouts{
 			Connect: c.Timeouts.Connect, TLS: c.Timeouts.TLS, FirstByte: c.Timeouts.FirstByte,
 			Idle: c.Timeouts.Idle, Total: c.Timeouts.Total,
 		},
 	}
 	for id, a := range c.Accounts {
-		acc := account{id: id, gateways: make(map[string]*gateway, len(a.Gateways))}
+		acc := account{id: id, gateways: make(map[string]*sluice.Gateway, len(a.Gateways))}
 		for gw, g := range a.Gateways {
-			acc.gateways[gw] = &gateway{id: gw, collectLogs: isOn(g.CollectLogs), collectPayload: isOn(g.CollectPayload)}
+			acc.gateways[gw] = &sluice.Gateway{Account: id, ID: gw, CollectLogs: isOn(g.CollectLogs), CollectPayload: isOn(g.CollectPayload), MetadataEntries: 5}
 		}
 		s.accounts[id] = acc
 		for _, alias := range a.Aliases {
@@ -88,8 +83,9 @@ func NewSettings(c *config.Config, table *provider.Table, prices *price.Catalogu
 // isOn reads a setting whose default is true.
 func isOn(b *bool) bool { return b == nil || *b }
 
-// gateway finds what a path names. Its error says which setting adds it.
-func (s *Settings) gateway(acc, gw string) (account, *gateway, error) {
+// gateway finds what a path names. Its error says which setting adds it; the account is returned with it
+// where only the gateway is missing.
+func (s *Settings) gateway(acc, gw string) (account, *sluice.Gateway, error) {
 	a, ok := s.accounts[acc]
 	if !ok {
 		return account{}, nil, &sluice.Error{
@@ -99,7 +95,7 @@ func (s *Settings) gateway(acc, gw string) (account, *gateway, error) {
 	}
 	g, ok := a.gateways[gw]
 	if !ok {
-		return account{}, nil, &sluice.Error{
+		return a, nil, &sluice.Error{
 			Kind: sluice.KindNoGateway, Msg: "account " + quote(a.id) + " has no gateway " + quote(gw),
 			Hint: "add accounts." + a.id + ".gateways." + label(gw) + ": {} to the configuration",
 		}

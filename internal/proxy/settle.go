@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -9,7 +11,8 @@ import (
 )
 
 // settle ends the exchange, whatever happened to it: usage, log entry. It runs exactly once.
-func (p *Proxy) settle(x *exchange) {
+func (p *Proxy) settle(ctx context.Context, x *exchange) {
+	defer x.keepAnswer(ctx) // needs to know what the meter saw
 	if x.body.passing != nil {
 		x.body.passing.stop()
 	}
@@ -28,6 +31,8 @@ func (x *exchange) complete() {
 	e := x.entry()
 	if x.meter != nil {
 		x.read(x.closeMeter())
+	} else {
+		x.well = x.well && e.Status < 300
 	}
 	if len(x.fault) > 0 && e.ErrorText == "" && e.Response.Encoding == "" {
 		e.ErrorText = cut(openai.ErrorText(x.fault))
@@ -35,7 +40,11 @@ func (x *exchange) complete() {
 	if e.Status >= 400 && e.ErrorKind == "" {
 		e.ErrorKind = "upstream_status"
 	}
+	if e.Cache == sluice.CacheHit {
+		e.Usage.Basis = sluice.BasisCached
+	}
 	x.settings.prices.Settle(e, price.Reported{Cost: x.reported}, x.control.cost)
+	x.addFailed()
 	x.sizes()
 	e.Timeline.End = x.since()
 	e.Success = e.Ending == sluice.EndingComplete && e.Status >= 200 && e.Status < 300
@@ -57,6 +66,7 @@ func (x *exchange) closeMeter() (r wire.Reading) {
 // read takes over what the meter read of the answer.
 func (x *exchange) read(r wire.Reading) {
 	e := x.entry()
+	x.well = x.well && r.Seen&wire.SeenError == 0 && r.Seen&wire.SeenEnd != 0
 	e.Usage, e.Served, e.Finish = r.Usage, printableText(r.Model, 256), printableText(r.Finish, 64)
 	if r.Seen&wire.SeenError != 0 {
 		if e.Ending == sluice.EndingComplete && e.Status < 400 {
@@ -75,13 +85,37 @@ func (x *exchange) read(r wire.Reading) {
 	}
 }
 
+// addFailed adds to the cost what tries have cost whose answers the client did not get: they stand on the
+// bill too.
+func (x *exchange) addFailed() {
+	e := x.entry()
+	for i := range e.Attempts[:max(len(e.Attempts)-1, 0)] {
+		a := &e.Attempts[i]
+		if !a.Usage.Known() {
+			continue
+		}
+		one := sluice.LogEntry{ID: e.ID, Start: e.Start, Provider: a.Provider, Model: a.Model, Usage: a.Usage}
+		x.settings.prices.Settle(&one, price.Reported{}, x.control.cost)
+		a.Cost, a.Priced = one.Cost, one.Priced
+		if one.Priced && e.Priced {
+			e.Cost += one.Cost
+		}
+	}
+}
+
 // sizes tells what is known of the bodies. The log adds what it stored of them.
 func (x *exchange) sizes() {
 	e := x.entry()
 	off := !x.stored()
 	e.Request.Size, e.Request.Off = x.body.size, off
 	e.Response.Off = off
-	if !off && x.body.whole() && !x.recorded {
-		x.log.Bodies[reqlog.RequestSide].Whole(x.body.bytes)
+	body, whole := x.sending()
+	if x.query != nil { // of a universal request, what the step sent: its credentials stand beside it
+		e.Request.Size = int64(len(body))
+	} else if x.steps != nil || x.gateway != nil && x.universal() {
+		return // it was refused before its credentials were found
+	}
+	if !off && whole && !x.recorded {
+		x.log.Bodies[reqlog.RequestSide].Whole(body)
 	}
 }

@@ -1,0 +1,215 @@
+package proxy
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/cache"
+	"github.com/sluicehq/sluice/internal/price"
+	"github.com/sluicehq/sluice/internal/route"
+)
+
+// control is what is asked of Sluice for one step: by the gateway's settings, over these the request's
+// headers, over these the step's own headers and config (cloudflare-ai-gateway.md, 1.3 and 2.1).
+type control struct {
+	eventID string
+	collect bool
+	payload bool
+	cost    *price.CustomCost
+	timeout time.Duration // to the first byte of a try; 0: none of its own
+	retry   sluice.Retry
+	caching caching
+}
+
+// caching is what is asked of the response cache.
+type caching struct {
+	ttl   time.Duration // 0: off, unless key is set and ttlSet is not
+	asked bool          // ttl comes from a header
+	skip  bool          // no stored answer is wanted
+	key   string        // replaces the computed key; "" none
+}
+
+// life is how long an answer may be kept; 0: caching is off. A key of the caller's own turns it on; a time
+// of the caller's only changes it, except that 0 turns it off.
+func (c *caching) life() time.Duration {
+	switch {
+	case c.asked && c.ttl == 0:
+		return 0
+	case c.key == "":
+		return c.ttl
+	case c.ttl == 0:
+		return cache.CustomKeyTTL
+	}
+	return c.ttl
+}
+
+// begin sets what the gateway's settings ask.
+func (c *control) begin(g *sluice.Gateway) {
+	c.collect, c.payload = g.CollectLogs, g.CollectPayload
+	c.timeout, c.retry = g.RequestTimeout, g.Retry
+	c.caching = caching{ttl: g.CacheTTL}
+}
+
+// maxTimeout bounds cf-aig-request-timeout, maxKey the length of cf-aig-cache-key.
+const (
+	maxTimeout = time.Hour
+	maxKey     = 1024
+	maxTries   = 5
+)
+
+// obey reads a field that is addressed to the gateway. A value that is not valid is ignored and noted
+// in the log (cloudflare-ai-gateway.md, 2.1).
+func (x *exchange) obey(c *control, f sluice.Field) {
+	name := strings.ToLower(f.Name)
+	if ok := x.set(c, name, f.Value); !ok {
+		x.note("invalid " + name + ": ignored")
+	}
+}
+
+// set sets what the field of that name, in lower case, asks for. false: its value is not valid. A field
+// that Sluice does not know asks for nothing.
+func (x *exchange) set(c *control, name, value string) (valid bool) {
+	e := x.entry()
+	switch name {
+	case "cf-aig-event-id":
+		if value == "" || len(value) > 256 {
+			return false
+		}
+		c.eventID = value
+	case "cf-aig-collect-log":
+		return readBool(value, &c.collect)
+	case "cf-aig-collect-log-payload":
+		return readBool(value, &c.payload)
+	case "cf-aig-metadata":
+		e.Metadata, valid = metadata(e.Metadata[:0], value, x.gateway.MetadataEntries)
+		return valid
+	case "cf-aig-request-timeout":
+		return readMillis(value, 1, maxTimeout, &c.timeout)
+	case "cf-aig-max-attempts":
+		n, err := strconv.Atoi(strings.TrimSpace(value))
+		if err != nil || n < 1 || n > maxTries {
+			return false
+		}
+		c.retry.MaxAttempts = n
+	case "cf-aig-retry-delay":
+		return readMillis(value, 0, route.MaxDelay, &c.retry.Delay)
+	case "cf-aig-backoff":
+		return readBackoff(value, &c.retry.Backoff)
+	case "cf-aig-skip-cache", "cf-skip-cache":
+		return readBool(value, &c.caching.skip)
+	case "cf-aig-cache-ttl", "cf-cache-ttl":
+		return c.caching.setTTL(value)
+	case "cf-aig-cache-key":
+		if value == "" || len(value) > maxKey {
+			return false
+		}
+		c.caching.key = value
+	case "cf-aig-custom-cost":
+		cost, err := price.Custom(value)
+		if err != nil {
+			return false
+		}
+		c.cost = &cost
+	case "cf-aig-otel-trace-id":
+		if !isTraceID(value) {
+			return false
+		}
+		e.TraceID = strings.ToLower(value)
+	}
+	return true
+}
+
+// setTTL reads a time in seconds: 0, or within the cache's bounds.
+func (c *caching) setTTL(value string) bool {
+	s, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+	if err != nil || s < 0 || s > int64(cache.MaxTTL/time.Second) || s > 0 && s < int64(cache.MinTTL/time.Second) {
+		return false
+	}
+	c.ttl, c.asked = time.Duration(s)*time.Second, true
+	return true
+}
+
+// readMillis reads a time in milliseconds.
+func readMillis(value string, least int64, most time.Duration, to *time.Duration) bool {
+	ms, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+	if err != nil || ms < least || ms > most.Milliseconds() {
+		return false
+	}
+	*to = time.Duration(ms) * time.Millisecond
+	return true
+}
+
+func readBackoff(value string, to *sluice.Backoff) bool {
+	switch b := sluice.Backoff(strings.ToLower(strings.TrimSpace(value))); b {
+	case sluice.BackoffConstant, sluice.BackoffLinear, sluice.BackoffExponential:
+		*to = b
+		return true
+	}
+	return false
+}
+
+func readBool(v string, to *bool) bool {
+	switch strings.ToLower(strings.TrimSpace(v)) {
+	case "true", "1":
+		*to = true
+	case "false", "0":
+		*to = false
+	default:
+		return false
+	}
+	return true
+}
+
+func isTraceID(v string) bool {
+	if len(v) != 32 || strings.Trim(v, "0") == "" {
+		return false
+	}
+	for i := range len(v) {
+		if c := v[i] | 0x20; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// metadata reads cf-aig-metadata: a flat JSON object (cloudflare-ai-gateway.md, 6.6). The first most
+// entries count; keys that begin with "cf." are dropped; one value that is null or nested loses the whole
+// object.
+func metadata(to []sluice.MetaValue, text string, most int) ([]sluice.MetaValue, bool) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return to[:0], false
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return to[:0], false
+		}
+		value, err := dec.Token()
+		if err != nil {
+			return to[:0], false
+		}
+		m := sluice.MetaValue{Key: name.(string)} // a JSON object's names are strings, or Token fails
+		switch v := value.(type) {
+		case string:
+			m.Value, m.Kind = v, sluice.MetaString
+		case json.Number:
+			m.Value, m.Kind = v.String(), sluice.MetaNumber
+		case bool:
+			m.Value, m.Kind = strconv.FormatBool(v), sluice.MetaBool
+		default:
+			return to[:0], false
+		}
+		if len(to) < most && !strings.HasPrefix(m.Key, "cf.") {
+			to = append(to, m)
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return to[:0], false
+	}
+	return to, true
+}
