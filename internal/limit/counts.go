@@ -45,9 +45,9 @@ func (c *Counts) Take(rule sluice.RateLimit, n int64, now time.Time) Decision {
 	if at := &c.n[c.slot()]; n <= d.Remaining && n <= mostCounted-int64(*at) {
 		*at += uint64(n)
 		d.OK, d.Remaining = true, d.Remaining-n
-		n = 1
+		used, n = used+n, 1
 	}
-	d.Reset = c.reset(rule, t, n)
+	d.Reset = c.reset(rule, t, used, n)
 	return d
 }
 
@@ -59,8 +59,9 @@ func (c *Counts) Peek(rule sluice.RateLimit, now time.Time) Decision {
 	t := nano(now)
 	moved := *c
 	moved.move(rule, t)
-	d := Decision{Limit: rule.Max, Remaining: max(rule.Max-moved.used(), 0)}
-	d.OK, d.Reset = d.Remaining > 0, moved.reset(rule, t, 1)
+	used := moved.used()
+	d := Decision{Limit: rule.Max, Remaining: max(rule.Max-used, 0)}
+	d.OK, d.Reset = d.Remaining > 0, moved.reset(rule, t, used, 1)
 	return d
 }
 
@@ -213,15 +214,15 @@ func (c *Counts) setBack(to uint64) {
 	atomic.StoreUint64(&c.newest, to)
 }
 
-// reset returns how long after t a new window begins, or n calls fit.
-func (c *Counts) reset(rule sluice.RateLimit, t uint64, n int64) time.Duration {
+// reset returns how long after t a new window begins, or n calls fit beside those used.
+func (c *Counts) reset(rule sluice.RateLimit, t uint64, used, n int64) time.Duration {
 	if n > rule.Max {
 		return rule.Per
 	}
 	if !c.sliding() {
 		return until(t, c.start(c.newest+1))
 	}
-	over := c.used() - (rule.Max - n) // what has to leave the window first
+	over := used - (rule.Max - n) // what has to leave the window first
 	if over <= 0 {
 		return 0
 	}
