@@ -12,7 +12,8 @@ type Gateway struct {
 	Account string // id of the account, never an alias
 	ID      string // 1 to 64 characters of a-z, 0-9, - and _
 	Origin  Origin
-	// Version grows with every change of this gateway's settings. It is part of the cache's key where
+	// Version is another one after every change of this gateway's settings: it grows, or, where the
+	// configuration has them, comes from what they are. It is part of the cache's key where
 	// CacheInvalidateOnUpdate says so.
 	Version  int64
 	Created  time.Time
