@@ -15,6 +15,7 @@ import (
 type memory struct {
 	mu      sync.RWMutex
 	limit   int64
+	largest int64 // of one entry
 	held    map[cache.Key]*held
 	newest  *held
 	oldest  *held
@@ -38,7 +39,7 @@ type held struct {
 type usage struct{ entries, bytes int64 }
 
 func newMemory(limit int64) *memory {
-	return &memory{limit: limit, held: map[cache.Key]*held{}, scopes: map[cache.Scope]*usage{}}
+	return &memory{limit: limit, largest: limit, held: map[cache.Key]*held{}, scopes: map[cache.Scope]*usage{}}
 }
 
 // get returns the entry of key, or whether there is one that has expired.
@@ -58,15 +59,18 @@ func (m *memory) get(scope cache.Scope, key cache.Key, now time.Time) (e *cache.
 	return h.entry, false
 }
 
-// put keeps e, unless it alone is larger than the memory.
-func (m *memory) put(scope cache.Scope, key cache.Key, e *cache.Entry) {
+// put keeps e, unless it is too large. Without replace it leaves alone what is there.
+func (m *memory) put(scope cache.Scope, key cache.Key, e *cache.Entry, replace bool) {
 	h := &held{key: key, scope: scope, entry: e, weight: e.Weight()}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if old := m.held[key]; old != nil {
+		if !replace {
+			return
+		}
 		m.remove(old)
 	}
-	if h.weight > m.limit {
+	if h.weight > m.largest {
 		return
 	}
 	for m.all.bytes+h.weight > m.limit {
@@ -80,6 +84,17 @@ func (m *memory) put(scope cache.Scope, key cache.Key, e *cache.Entry) {
 	}
 	m.newest = h
 	m.count(h, 1)
+}
+
+// sweep removes all that have expired.
+func (m *memory) sweep(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, h := range m.held {
+		if !now.Before(h.entry.Expires) {
+			m.remove(h)
+		}
+	}
 }
 
 // count keeps the sums.
