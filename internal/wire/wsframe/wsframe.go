@@ -1,6 +1,6 @@
 // Package wsframe reads and writes the frames of WebSocket connections (RFC 6455), without extensions.
 // A Watcher follows one direction of a connection as its bytes pass, in any cuts and in bounded memory:
-// it keeps a frame's header and a control frame's payload, and hands the texts on in pieces, so that a
+// it keeps a frame's header and a control frame's payload, and hands the messages on in pieces, so that a
 // message may be of any size.
 package wsframe
 
@@ -72,10 +72,10 @@ func (f Frame) Begins() bool { return f.Op == Text || f.Op == Binary }
 type Handler interface {
 	// Frame takes a frame's header, before anything of its payload. An error refuses the frame.
 	Frame(f Frame) error
-	// Text takes the next piece of a text message, unmasked. p is valid during the call, and not empty.
-	Text(p []byte)
-	// EndText takes the end of a text message.
-	EndText()
+	// Data takes the next piece of a message, unmasked. p is valid during the call, and not empty.
+	Data(p []byte)
+	// End takes the end of a message, and whether it was one of text.
+	End(text bool)
 	// Closing takes a Close frame's code, or CodeNone, and reason, which is valid during the call.
 	Closing(code int, reason []byte)
 }
@@ -85,7 +85,7 @@ type Handler interface {
 type Watcher struct {
 	// Masked: the frames are a client's.
 	Masked bool
-	// Opaque: nobody wants the texts, so Text and EndText are not called.
+	// Opaque: nobody wants the messages, so Data and End are not called.
 	Opaque bool
 
 	err     error
@@ -209,14 +209,14 @@ func (w *Watcher) take(p []byte, h Handler) {
 	case w.frame.Op == Close:
 		w.kept += copy(w.payload[w.kept:], p)
 		w.unmask(w.payload[w.kept-len(p):w.kept], p)
-	case w.frame.Op.control() || !w.text || w.Opaque:
+	case w.frame.Op.control() || w.Opaque:
 	case !w.Masked:
-		h.Text(p)
+		h.Data(p)
 	default:
 		for rest := p; len(rest) > 0; {
 			n := min(len(rest), len(w.plain))
 			w.unmask(w.plain[:n], rest[:n])
-			h.Text(w.plain[:n])
+			h.Data(w.plain[:n])
 			rest = rest[n:]
 		}
 	}
@@ -263,8 +263,8 @@ func (w *Watcher) end(h Handler) {
 	case f.Op.control():
 	case f.Fin:
 		w.within = false
-		if w.text && !w.Opaque {
-			h.EndText()
+		if !w.Opaque {
+			h.End(w.text)
 		}
 	}
 }

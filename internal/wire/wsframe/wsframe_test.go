@@ -26,15 +26,16 @@ func (r *record) Frame(f Frame) error {
 	return nil
 }
 
-func (r *record) Text(p []byte) {
+func (r *record) Data(p []byte) {
 	if len(p) == 0 {
 		r.b.WriteString("an empty piece\n")
 	}
 	r.text = append(r.text, p...)
 }
 
-func (r *record) EndText() {
-	fmt.Fprintf(&r.b, "text %q\n", r.text)
+func (r *record) End(text bool) {
+	kind := map[bool]string{true: "text", false: "bytes"}[text]
+	fmt.Fprintf(&r.b, "%s %q\n", kind, r.text)
 	r.text = r.text[:0]
 }
 
@@ -79,7 +80,7 @@ func TestWatcher(t *testing.T) {
 		{"a text", Append(nil, Text, []byte("hello"), nil), false, "frame 1 fin=true 5 of 5 text=true\ntext \"hello\"\n", -1, nil},
 		{"a client's text", Append(nil, Text, []byte("hello"), mask), true, "frame 1 fin=true 5 of 5 text=true\ntext \"hello\"\n", -1, nil},
 		{"an empty text", Append(nil, Text, nil, nil), false, "frame 1 fin=true 0 of 0 text=true\ntext \"\"\n", -1, nil},
-		{"bytes are not handed on", Append(nil, Binary, []byte("\x00\x01"), nil), false, "frame 2 fin=true 2 of 2 text=false\n", -1, nil},
+		{"bytes", Append(nil, Binary, []byte("\x00\x01"), nil), false, "frame 2 fin=true 2 of 2 text=false\nbytes \"\\x00\\x01\"\n", -1, nil},
 		{
 			"fragments, with control frames between", frames([]byte{1, 2, 'h', 'e'}, Append(nil, Ping, []byte("x"), nil), []byte{0, 0}, []byte{0x80, 3, 'l', 'l', 'o'}), false,
 			"frame 1 fin=false 2 of 2 text=true\nframe 9 fin=true 1 of 0 text=false\nframe 0 fin=false 0 of 2 text=true\n" +
@@ -87,7 +88,7 @@ func TestWatcher(t *testing.T) {
 		},
 		{
 			"fragments of bytes", frames([]byte{2, 1, 'a'}, []byte{0x80, 1, 'b'}, Append(nil, Text, []byte("c"), nil)), false,
-			"frame 2 fin=false 1 of 1 text=false\nframe 0 fin=true 1 of 2 text=false\nframe 1 fin=true 1 of 1 text=true\ntext \"c\"\n", -1, nil,
+			"frame 2 fin=false 1 of 1 text=false\nframe 0 fin=true 1 of 2 text=false\nbytes \"ab\"\nframe 1 fin=true 1 of 1 text=true\ntext \"c\"\n", -1, nil,
 		},
 		{"a text of 70 KB", Append(nil, Text, []byte(long), mask), true, "frame 1 fin=true 70000 of 70000 text=true\ntext \"" + long + "\"\n", -1, nil},
 		{"a text of 300 bytes", Append(nil, Text, []byte(long[:300]), nil), false, "frame 1 fin=true 300 of 300 text=true\ntext \"" + long[:300] + "\"\n", -1, nil},
@@ -104,7 +105,7 @@ func TestWatcher(t *testing.T) {
 		{"a length of 2^63", []byte{0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, false, "", 0, ErrLength},
 		{
 			"a message of more than 2^63", frames([]byte{2, 1, 'a', 0, 127, 0x7f}, bytes.Repeat([]byte{0xff}, 7)), false,
-			"frame 2 fin=false 1 of 1 text=false\n", 3, ErrLength,
+			"frame 2 fin=false 1 of 1 text=false\na", 3, ErrLength,
 		},
 		{"a long ping", frames([]byte{0x89, 126, 0, 126}, make([]byte, 126)), false, "", 0, ErrControl},
 		{"a fragment of a ping", []byte{9, 0}, false, "", 0, ErrControl},
@@ -139,7 +140,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestOpaque: where nobody wants the texts they are not unmasked.
+// TestOpaque: where nobody wants the messages they are not unmasked.
 func TestOpaque(t *testing.T) {
 	w, r := Watcher{Masked: true, Opaque: true}, record{}
 	_, err := w.Write(Append(nil, Text, []byte("hello"), &[4]byte{9, 9, 9, 9}), &r)
@@ -157,7 +158,7 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// plain reads frames in the plainest way, for comparison: the messages of text, and whether all is well
+// plain reads frames in the plainest way, for comparison: the messages, and whether all is well
 // formed as far as it goes.
 func plain(in []byte, masked bool) (texts []string, ok bool) {
 	var text []byte
@@ -199,9 +200,7 @@ func plain(in []byte, masked bool) (texts []string, ok bool) {
 				text = append(text, c^key[i%4])
 			}
 			if fin {
-				if open == Text {
-					texts = append(texts, string(text))
-				}
+				texts = append(texts, map[bool]string{true: "text", false: "bytes"}[open == Text]+fmt.Sprintf(" %q\n", text))
 				open = 0
 			}
 		}
@@ -210,7 +209,7 @@ func plain(in []byte, masked bool) (texts []string, ok bool) {
 	return texts, true
 }
 
-// FuzzWatcher: the cuts do not matter, the texts are those that a plain reader finds, and what is refused
+// FuzzWatcher: the cuts do not matter, the messages are those that a plain reader finds, and what is refused
 // there is refused here.
 func FuzzWatcher(f *testing.F) {
 	mask := &[4]byte{7, 0, 255, 9}
@@ -239,10 +238,9 @@ func FuzzWatcher(f *testing.F) {
 		_, _ = w.Write(in, &r)
 		texts, ok := plain(in, masked)
 		for _, text := range texts {
-			want := fmt.Sprintf("text %q\n", text)
-			_, rest, found := strings.Cut(told, want)
+			_, rest, found := strings.Cut(told, text)
 			if !found {
-				t.Fatalf("%q does not tell %q", told, want)
+				t.Fatalf("%q does not tell %q", told, text)
 			}
 			told = rest
 		}
@@ -280,6 +278,6 @@ func BenchmarkWatcher(b *testing.B) {
 type nothing struct{}
 
 func (nothing) Frame(Frame) error   { return nil }
-func (nothing) Text([]byte)         {}
-func (nothing) EndText()            {}
+func (nothing) Data([]byte)         {}
+func (nothing) End(bool)            {}
 func (nothing) Closing(int, []byte) {}
