@@ -22,13 +22,19 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/admin"
+	"github.com/sluicehq/sluice/internal/auth"
+	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/store/answers"
 	"github.com/sluicehq/sluice/internal/store/logindex"
+	"github.com/sluicehq/sluice/internal/store/slots"
+	"github.com/sluicehq/sluice/internal/store/sqlstore"
 	"github.com/sluicehq/sluice/internal/upstream"
 )
 
@@ -77,7 +83,14 @@ type App struct {
 	log      *reqlog.Log
 	upstream *upstream.Client
 	memory   *proxy.Memory
+	db       *sqlstore.DB
+	gateways *gateway.Set
+	tokens   *auth.Ring
+	limits   *slots.Store
+	answers  *answers.Store
+	cache    *cache.Cache
 	proxy    *proxy.Proxy
+	applying sync.Mutex   // one change of the proxy's settings at a time
 	data     http.Handler // the data plane, for what net/http has read
 	admin    http.Handler
 	servers  []*listener
@@ -137,9 +150,13 @@ func (a *App) open(ctx, base context.Context) error {
 	}
 	a.table.Store(table)
 	a.prices = price.NewStore(price.Embedded(), own, fetchPrices)
+	if err := a.openState(ctx, a.loaded.Load()); err != nil {
+		return err
+	}
 	a.proxy = proxy.New(proxy.Options{
-		Settings: proxy.NewSettings(c, table, a.prices.Load()), Upstream: a.upstream, Log: a.log, Logger: a.logger,
+		Settings: a.settings(), Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
+		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, EnsureDefault: a.gateways.EnsureDefault,
 	})
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table))
@@ -334,6 +351,7 @@ func (a *App) close() {
 	if a.upstream != nil {
 		a.upstream.Close()
 	}
+	errs = append(errs, a.closeState(ctx)...)
 	if a.lock != nil {
 		errs = append(errs, a.lock.Close())
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/price"
-	"github.com/sluicehq/sluice/internal/proxy"
 )
 
 // PriceOverrides reads the operator's own prices. The error holds all that is wrong, each with its key.
@@ -110,7 +109,6 @@ func (a *App) refreshOnce(ctx context.Context, source string) {
 		a.logger.ErrorContext(ctx, "the price catalogue was not taken: the one before stays in use", "version", state.Version, "error", err)
 	case state.Version != before:
 		a.logger.InfoContext(ctx, "price catalogue taken", "version", state.Version)
-		loaded := a.loaded.Load()
-		a.proxy.SetSettings(proxy.NewSettings(&loaded.Config, a.table.Load(), a.prices.Load()))
+		a.apply()
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/estimate"
 	"github.com/sluicehq/sluice/internal/provider"
-	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -118,7 +117,7 @@ func (a *App) reload() {
 	a.loaded.Store(loaded)
 	a.table.Store(table)
 	a.prices.Override(own)
-	a.proxy.SetSettings(proxy.NewSettings(&loaded.Config, table, a.prices.Load()))
+	a.gateways.Configure(loaded) // applies all of it
 	select {
 	case a.priceNow <- struct{}{}:
 	default: // it is about to be read

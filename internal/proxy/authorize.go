@@ -105,7 +105,7 @@ func isPlaceholder(value string) bool { return bare(value) == "CF_TEMP_TOKEN" }
 
 // authorize refuses a caller that the gateway does not let in.
 func (x *exchange) authorize(c *caller) error {
-	if c.verdict == auth.Valid && c.token.Allows(x.account.id, x.gateway.ID, auth.Run) {
+	if c.verdict == auth.Valid && c.token.Allows(x.gateway.Account, x.gateway.ID, auth.Run) {
 		x.entry().Key = c.token.Name
 		x.proxy.tokens.Used(&c.token, x.start)
 		return nil

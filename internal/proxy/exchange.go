@@ -33,7 +33,6 @@ type state struct {
 	// identify
 	id      sluice.ID
 	idText  string
-	account account
 	gateway *sluice.Gateway
 	named   string // the account as the caller wrote it
 	rest    string // what follows the gateway in the target, without its leading slash

@@ -7,6 +7,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/auth"
+	"github.com/sluicehq/sluice/internal/gateway"
 )
 
 // pathVersion begins every data-plane path that names account and gateway.
@@ -28,23 +29,23 @@ func (p *Proxy) identify(ctx context.Context, x *exchange) error {
 	} else {
 		return notFound()
 	}
-	account, gateway, err := x.settings.gateway(acc, gw)
+	g, err := x.settings.gateways.Gateway(acc, gw)
 	caller := caller{}
 	if x.preflight(err) {
 		return errAnswered
 	}
-	if gateway == nil || gateway.Authentication || p.tokens != nil {
+	if p.tokens != nil || g != nil && g.Authentication {
 		caller = x.findCaller()
 	}
 	if err != nil {
-		if gateway, err = p.makeDefault(ctx, account, gw, &caller, err); err != nil {
+		if g, err = p.makeDefault(ctx, x.settings, acc, gw, &caller, err); err != nil {
 			return err
 		}
 	}
-	x.account, x.gateway, x.named, x.rest = account, gateway, acc, rest
+	x.gateway, x.named, x.rest = g, acc, rest
 	e := x.entry()
-	e.Account, e.Gateway, e.Path = account.id, gateway.ID, ""
-	x.control.begin(gateway)
+	e.Account, e.Gateway, e.Path = g.Account, g.ID, ""
+	x.control.begin(g)
 	p.log.Begin(&x.log)
 	if err := x.authorize(&caller); err != nil {
 		x.sortHeader() // for the log
@@ -55,12 +56,12 @@ func (p *Proxy) identify(ctx context.Context, x *exchange) error {
 
 // makeDefault makes the gateway default of an account that has none, for a caller whose token is good there
 // (cloudflare-ai-gateway.md, 1.1). Otherwise it returns missing.
-func (p *Proxy) makeDefault(ctx context.Context, a account, name string, c *caller, missing error) (*sluice.Gateway, error) {
-	const special = "default"
-	if p.ensureDefault == nil || a.id == "" || name != special || c.verdict != auth.Valid || !c.token.Allows(a.id, special, auth.Run) {
+func (p *Proxy) makeDefault(ctx context.Context, s *Settings, account, name string, c *caller, missing error) (*sluice.Gateway, error) {
+	a, ok := s.gateways.Account(account)
+	if p.ensureDefault == nil || !ok || name != gateway.Default || c.verdict != auth.Valid || !c.token.Allows(a.ID, name, auth.Run) {
 		return nil, missing
 	}
-	return p.ensureDefault(ctx, a.id)
+	return p.ensureDefault(ctx, a.ID)
 }
 
 func notFound() error {

@@ -85,7 +85,7 @@ func (x *exchange) ask() cache.Ask {
 }
 
 func (x *exchange) scope() cache.Scope {
-	return cache.Scope{Account: x.account.id, Gateway: x.gateway.ID}
+	return cache.Scope{Account: x.gateway.Account, Gateway: x.gateway.ID}
 }
 
 // hit takes an answer that the cache gave.

@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"path/filepath"
 	"testing"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/store/logindex"
+	"github.com/sluicehq/sluice/internal/store/sqlstore"
 	"github.com/sluicehq/sluice/internal/wire"
 )
 
@@ -58,8 +61,17 @@ func newBare(t *testing.T, messages *bytes.Buffer) *Proxy {
 			t.Error(err)
 		}
 	})
+	db, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	gateways, err := gateway.Open(t.Context(), loaded, gateway.Options{Store: db, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return New(Options{
-		Settings: NewSettings(&loaded.Config, table, price.Embedded()), Log: log, Logger: logger, Memory: NewMemory(1 << 20), SpoolDir: t.TempDir(),
+		Settings: NewSettings(&loaded.Config, gateways.Snapshot(), table, price.Embedded()), Log: log, Logger: logger, Memory: NewMemory(1 << 20), SpoolDir: t.TempDir(),
 	})
 }
 

@@ -15,13 +15,19 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/auth"
+	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/store/answers"
 	"github.com/sluicehq/sluice/internal/store/logindex"
+	"github.com/sluicehq/sluice/internal/store/slots"
+	"github.com/sluicehq/sluice/internal/store/sqlstore"
 	"github.com/sluicehq/sluice/internal/upstream"
 )
 
@@ -46,6 +52,10 @@ type Gateway struct {
 	Log      *reqlog.Log
 	Proxy    *proxy.Proxy
 	Memory   *proxy.Memory
+	Gateways *gateway.Set
+	Tokens   *auth.Ring
+	Limits   *slots.Store
+	Cache    *cache.Cache
 	Upstream *httptest.Server
 
 	t      testing.TB
@@ -115,22 +125,72 @@ func (f Front) Start(t testing.TB, base string, change func(c *config.Config)) *
 		t.Fatal(err)
 	}
 	client := upstream.New(upstream.Options{Transport: c.Upstream.Transport, IdlePerHost: c.Upstream.IdlePerHost, Logger: logger})
+	state := g.open(loaded, table, logger)
 	g.Proxy = proxy.New(proxy.Options{
-		Settings: proxy.NewSettings(c, table, price.Embedded()), Upstream: client, Log: g.Log, Logger: logger,
+		Settings: proxy.NewSettings(c, g.Gateways.Snapshot(), table, price.Embedded()), Upstream: client, Log: g.Log, Logger: logger,
 		Memory: g.Memory, SpoolDir: t.TempDir(), Spool: int64(c.Limits.SpoolBytes),
+		Tokens: g.Tokens, Limits: g.Limits, Cache: g.Cache, EnsureDefault: g.Gateways.EnsureDefault,
 	})
 	g.serve(f, c, logger)
 	t.Cleanup(func() {
 		g.Close()
 		client.Close()
-		if err := g.Log.Close(context.Background()); err != nil {
-			t.Errorf("close log: %v", err)
-		}
-		if err := index.Close(); err != nil {
-			t.Errorf("close index: %v", err)
+		for _, part := range append(state, closer{"log", func() error { return g.Log.Close(context.Background()) }}, closer{"index", index.Close}) {
+			if err := part.close(); err != nil {
+				t.Errorf("close %s: %v", part.name, err)
+			}
 		}
 	})
 	return g
+}
+
+// closer is a part that is to be closed.
+type closer struct {
+	name  string
+	close func() error
+}
+
+// open opens gateways, tokens, counters and cache, and returns how they are closed, in order.
+func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, logger *slog.Logger) []closer {
+	t, c, ctx := g.t, &loaded.Config, context.WithoutCancel(g.t.Context())
+	db, err := sqlstore.Open(ctx, filepath.Join(c.DataDir, "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Gateways, err = gateway.Open(ctx, loaded, gateway.Options{Store: db, Logger: logger, Applied: func(s *gateway.Snapshot) {
+		g.Proxy.SetSettings(proxy.NewSettings(c, s, table, price.Embedded()))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Tokens, err = auth.Open(ctx, db, logger); err != nil {
+		t.Fatal(err)
+	}
+	g.Limits = slots.Open(slots.Options{Path: filepath.Join(c.DataDir, "limits"), Logger: logger})
+	kept, err := answers.Open(answers.Options{Dir: filepath.Join(c.DataDir, "cache"), MemoryBytes: 16 << 20, DiskBytes: 64 << 20, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Cache = cache.New(cache.Options{Store: kept, Budget: g.Memory, EntryBytes: int64(c.Cache.EntryBytes), Logger: logger})
+	return []closer{
+		{"cache", func() error { return g.Cache.Close(ctx) }},
+		{"answers", func() error { return kept.Close(ctx) }},
+		{"limits", g.Limits.Close},
+		{"tokens", func() error { return g.Tokens.Close(ctx) }},
+		{"database", db.Close},
+	}
+}
+
+// Set changes settings of the default gateway, as a PUT of the management API would: {"cache_ttl": 60}.
+func (g *Gateway) Set(settings string) {
+	g.t.Helper()
+	body, err := gateway.ParseBody([]byte(settings))
+	if err == nil {
+		_, err = g.Gateways.Update(g.t.Context(), "default", "default", body)
+	}
+	if err != nil {
+		g.t.Fatalf("set %s: %v", settings, err)
+	}
 }
 
 // serve listens on a free port of loopback.

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/sluicehq/sluice/internal/auth"
+	"github.com/sluicehq/sluice/internal/cache"
+	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/proxy"
+	"github.com/sluicehq/sluice/internal/store/answers"
+	"github.com/sluicehq/sluice/internal/store/slots"
+	"github.com/sluicehq/sluice/internal/store/sqlstore"
+)
+
+// openState opens what outlives the process beside the log: gateways and tokens, counters, cached answers.
+func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) {
+	c := &loaded.Config
+	if a.db, err = sqlstore.Open(ctx, filepath.Join(c.DataDir, "sluice.db")); err != nil {
+		return err
+	}
+	a.gateways, err = gateway.Open(ctx, loaded, gateway.Options{
+		Store: a.db, Logger: a.logger, Applied: func(*gateway.Snapshot) { a.apply() },
+	})
+	if err != nil {
+		return fmt.Errorf("read the gateways: %w", err)
+	}
+	if a.tokens, err = auth.Open(ctx, a.db, a.logger); err != nil {
+		return fmt.Errorf("read the gateway tokens: %w", err)
+	}
+	a.limits = slots.Open(slots.Options{Path: filepath.Join(c.DataDir, "limits"), Logger: a.logger})
+	a.answers, err = answers.Open(answers.Options{
+		Dir: filepath.Join(c.DataDir, "cache"), MemoryBytes: int64(c.Cache.MemoryBytes), DiskBytes: int64(c.Cache.DiskBytes), Logger: a.logger,
+	})
+	if err != nil {
+		return fmt.Errorf("open the cache: %w", err)
+	}
+	a.cache = cache.New(cache.Options{Store: a.answers, Budget: a.memory, EntryBytes: int64(c.Cache.EntryBytes), Logger: a.logger})
+	return nil
+}
+
+// closeState undoes openState.
+func (a *App) closeState(ctx context.Context) (errs []error) {
+	if a.cache != nil {
+		errs = append(errs, a.cache.Close(ctx))
+	}
+	if a.answers != nil {
+		errs = append(errs, a.answers.Close(ctx))
+	}
+	if a.limits != nil {
+		errs = append(errs, a.limits.Close())
+	}
+	if a.tokens != nil {
+		errs = append(errs, a.tokens.Close(ctx))
+	}
+	if a.db != nil {
+		errs = append(errs, a.db.Close())
+	}
+	return errs
+}
+
+// apply makes requests be served by the configuration, the gateways and the prices as they are now.
+func (a *App) apply() {
+	a.applying.Lock()
+	defer a.applying.Unlock()
+	if a.proxy != nil { // not while the parts are made
+		a.proxy.SetSettings(a.settings())
+	}
+}
+
+func (a *App) settings() *proxy.Settings {
+	return proxy.NewSettings(&a.loaded.Load().Config, a.gateways.Snapshot(), a.table.Load(), a.prices.Load())
+}
