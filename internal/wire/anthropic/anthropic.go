@@ -34,59 +34,37 @@ const (
 	flat         // text where the dialect has an object: an error's message
 )
 
-// endpoint is what a meter looks for.
-type endpoint struct {
-	set   *jsonpick.Set
-	tells []what // by path
-}
-
-//nolint:gochecknoglobals // immutable: the paths, compiled once
-var messages = compile()
-
-func compile() endpoint {
-	paths := []struct {
-		at   string
-		how  jsonpick.How
-		what what
-	}{
-		{"type", jsonpick.Whole, kind},
-		{"error", jsonpick.Whole, failure},
-		{"error.message", jsonpick.Whole, message},
-		{"error.type", jsonpick.Whole, code},
-		// What stands in front of a compatible server may answer so, with texts in them.
-		{"message", jsonpick.Whole, flat},
-		{"detail", jsonpick.Whole, flat},
-		// A whole answer.
-		{"model", jsonpick.Whole, model},
-		{"usage", jsonpick.Whole, usage}, // of a message_delta, too
-		{"stop_reason", jsonpick.Whole, finish},
-		{"content", jsonpick.Some, content},
-		{"completion", jsonpick.Some, content}, // of the older /v1/complete
-		// message_start.
-		{"message.model", jsonpick.Whole, model},
-		{"message.usage", jsonpick.Whole, usage},
-		{"message.stop_reason", jsonpick.Whole, finish},
-		{"message.content", jsonpick.Some, content},
-		// content_block_start: a tool's name and redacted thinking stand here, text is empty.
-		{"content_block.*", jsonpick.Some, content},
-		{"content_block.type", jsonpick.Never, nothing},
-		// content_block_delta and message_delta.
-		{"delta.*", jsonpick.Some, content},
-		{"delta.type", jsonpick.Never, nothing},
-		{"delta.stop_reason", jsonpick.Whole, finish},
-		{"delta.stop_sequence", jsonpick.Never, nothing},
-		{"delta.stop_details", jsonpick.Never, nothing},
-		{"delta.container", jsonpick.Never, nothing},
-	}
-	var e endpoint
-	var compiled []jsonpick.Path
-	for _, p := range paths {
-		compiled = append(compiled, jsonpick.Path{At: p.at, How: p.how})
-		e.tells = append(e.tells, p.what)
-	}
-	e.set = jsonpick.Compile(compiled)
-	return e
-}
+// plan is what is looked for. It does not change.
+var plan = answer.Compile([]answer.Place[what]{ //nolint:gochecknoglobals // immutable
+	{At: "type", Tells: kind},
+	{At: "error", Tells: failure},
+	{At: "error.message", Tells: message},
+	{At: "error.type", Tells: code},
+	// What stands in front of a compatible server may answer so, with texts in them.
+	{At: "message", Tells: flat},
+	{At: "detail", Tells: flat},
+	// A whole answer.
+	{At: "model", Tells: model},
+	{At: "usage", Tells: usage}, // of a message_delta, too
+	{At: "stop_reason", Tells: finish},
+	{At: "content", How: jsonpick.Some, Tells: content},
+	{At: "completion", How: jsonpick.Some, Tells: content}, // of the older /v1/complete
+	// message_start.
+	{At: "message.model", Tells: model},
+	{At: "message.usage", Tells: usage},
+	{At: "message.stop_reason", Tells: finish},
+	{At: "message.content", How: jsonpick.Some, Tells: content},
+	// content_block_start: a tool's name and redacted thinking stand here, text is empty.
+	{At: "content_block.*", How: jsonpick.Some, Tells: content},
+	{At: "content_block.type", How: jsonpick.Never},
+	// content_block_delta and message_delta.
+	{At: "delta.*", How: jsonpick.Some, Tells: content},
+	{At: "delta.type", How: jsonpick.Never},
+	{At: "delta.stop_reason", Tells: finish},
+	{At: "delta.stop_sequence", How: jsonpick.Never},
+	{At: "delta.stop_details", How: jsonpick.Never},
+	{At: "delta.container", How: jsonpick.Never},
+})
 
 // meter reads one answer.
 type meter struct {
@@ -100,7 +78,7 @@ type meter struct {
 
 func newMeter(stream bool) wire.Meter {
 	m := &meter{}
-	m.in.Reset(messages.set, stream, (*handler)(m))
+	m.in.Reset(plan.Set, stream, (*handler)(m))
 	return m
 }
 
@@ -122,7 +100,7 @@ func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
 
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
-	switch messages.tells[path] {
+	switch plan.Tells(path) {
 	case kind:
 		h.typed = true
 		answer.Remember(&h.kind, v)

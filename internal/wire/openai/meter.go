@@ -42,7 +42,7 @@ type text struct {
 
 func newMeter(e *endpoint, stream bool) *meter {
 	m := &meter{endpoint: e}
-	m.in.Reset(e.set, stream, (*handler)(m))
+	m.in.Reset(e.Set, stream, (*handler)(m))
 	return m
 }
 
@@ -70,7 +70,7 @@ func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
 	x := &h.text
-	switch h.endpoint.tells[path] {
+	switch h.endpoint.Tells(path) {
 	case model:
 		h.model(v)
 	case usage:
