@@ -67,10 +67,10 @@ func (p Permission) String() string { return strings.Join(p.Names(), ",") }
 // Token is what is known of a gateway token, its value aside. One that Find returned shares its parts
 // with all who found it: they are not changed.
 type Token struct {
-	ID          string // a sluice.ID
-	Name        string // the operator's; among an account's valid tokens each has its own
-	Account     string // id of the account it belongs to, never an alias
-	Gateways    []string
+	ID          string   // a sluice.ID
+	Name        string   // the operator's; among an account's valid tokens each has its own
+	Account     string   // id of the account it belongs to, never an alias
+	Gateways    []string // ids of the gateways that it is good for; nil: all of the account
 	Permissions Permission
 	Hint        string // last four characters of its value
 	Imported    bool   // a value of the operator's choice
@@ -123,7 +123,7 @@ type Stored struct {
 
 // Store keeps tokens for good. Every error that is not named here has sluice.KindUnavailable or is a fault.
 type Store interface {
-	// CreateToken keeps a token. sluice.KindInvalid: the value is there already, revoked or not, or a
+	// CreateToken keeps a token. sluice.KindConflict: the value is there already, revoked or not, or a
 	// token of the account that was not revoked has the name; Field says which ("value", "name").
 	CreateToken(ctx context.Context, t Stored) error
 	// ListTokens returns all tokens, the revoked ones too, oldest first.

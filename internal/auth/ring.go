@@ -154,8 +154,10 @@ func (r *Ring) Get(account, id string) (Token, error) {
 // shown is a copy with the last use in it.
 func (t *Token) shown() Token {
 	c := *t
-	if used := time.Unix(t.used.last.Load(), 0).UTC(); used.After(c.LastUsed) {
-		c.LastUsed = used
+	if last := t.used.last.Load(); last > 0 {
+		if used := time.Unix(last, 0).UTC(); used.After(c.LastUsed) {
+			c.LastUsed = used
+		}
 	}
 	return c
 }
@@ -171,7 +173,8 @@ type New struct {
 }
 
 // Create makes a token and returns it with its value, which nothing can show again. It is valid at once.
-// sluice.KindInvalid: something in n is wrong; Field says what.
+// sluice.KindInvalid: something in n is wrong; sluice.KindConflict: the name is taken, or the value was
+// imported before. Field says what.
 func (r *Ring) Create(ctx context.Context, n New, now time.Time) (Token, sluice.Secret, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -184,11 +187,13 @@ func (r *Ring) Create(ctx context.Context, n New, now time.Time) (Token, sluice.
 	id := r.ids.New(now).String()
 	text := value.Reveal()
 	t := Token{
-		ID: id, Name: cmp.Or(strings.TrimSpace(n.Name), "token-"+id[9:13]+id[14:18]), Account: n.Account, Permissions: n.Permissions,
+		ID: id, Name: cmp.Or(strings.TrimSpace(n.Name), "token-"+id[28:]), Account: n.Account, Permissions: n.Permissions,
 		Hint: text[len(text)-4:], Imported: !n.Value.IsZero(), Created: now.UTC().Truncate(time.Millisecond),
 	}
-	if n.Gateways != nil {
-		t.Gateways = slices.Compact(slices.Sorted(slices.Values(n.Gateways)))
+	if n.Gateways != nil { // an empty list stays one: nil would mean all
+		t.Gateways = append([]string{}, n.Gateways...)
+		slices.Sort(t.Gateways)
+		t.Gateways = slices.Compact(t.Gateways)
 	}
 	if !n.Expires.IsZero() {
 		t.Expires = n.Expires.UTC().Truncate(time.Millisecond)
