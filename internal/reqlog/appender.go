@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,36 +12,35 @@ import (
 )
 
 const (
-	flushAfter = 20 * time.Millisecond // how long a record waits for others at most
+	flushAfter = 10 * time.Millisecond // how long a record waits for others at most
+	promise    = 50 * time.Millisecond // within which it is in a file
 
 	maxRowsBytes   = 64 << 20 // a segment is closed at one of these
 	maxBodiesBytes = 256 << 20
 	maxSegmentAge  = time.Hour
 	minSegment     = 1 << 20 // whatever MaxBytes says
 
-	firstRoom     = 1 << 20 // what a file is allocated at first; it doubles up to mostRoom
-	mostRowsRoom  = 8 << 20
-	mostBodyRoom  = 32 << 20
 	firstBackoff  = 20 * time.Millisecond
 	mostBackoff   = 2 * time.Second
 	bodiesWaitFor = 2 * time.Second // how long bodies wait for a full disk before they are dropped
 	rowsWaitFor   = 6 * time.Second // how long rows do, before only their counts are kept
 )
 
-// appender is the goroutine that writes blocks to files, and does nothing else.
+// appender is the goroutine that writes blocks to files, and does nothing else: what may keep a file
+// system busy is the maker's.
 type appender struct {
-	log  *Log
-	next uint64 // number of the next segment
+	log *Log
 	// rollSoon asks for a new segment: the present one is not trusted, or should not grow.
 	rollSoon  atomic.Bool
-	since     atomic.Int64 // since when something waits to be appended, unix nanoseconds; 0: nothing
 	wholeSize atomic.Int64 // Retention.MaxBytes, 0: no bound
 
 	seg      *segment // nil: none is open
 	rows     output
 	bodies   output
-	blocks   uint64 // of rows in the segment
-	records  uint64 // in the segment
+	began    time.Time // when the segment's first batch was written; zero: none was
+	asked    bool      // the maker knows that it will be followed
+	blocks   uint64    // of rows in the segment
+	records  uint64    // in the segment
 	newest   int64
 	nextBody uint64 // number after the last body block that was written or given up
 	batch    []*block
@@ -55,67 +52,106 @@ type appender struct {
 
 // output is a file that is written from its beginning to its end.
 type output struct {
-	file file
-	end  int64  // what is written
-	room int64  // what is allocated
-	most int64  // how much is allocated at once
-	buf  []byte // what is written next
+	room  *room  // nil: none is open
+	end   int64  // what is written
+	asked int64  // what room the maker was last asked for
+	buf   []byte // what is written next
 }
 
 func (a *appender) init(l *Log, next uint64) {
-	a.log, a.next, a.nextBody = l, next, next<<32
+	a.log, a.nextBody = l, next<<32
 	a.wholeSize.Store(l.o.Retention.MaxBytes)
 }
 
 // run writes what comes until Close: then what is left, until ctx ends.
 func (a *appender) run(ctx context.Context) {
-	defer close(a.log.appended)
-	flush, age := time.NewTimer(time.Hour), time.NewTicker(maxSegmentAge/60)
-	flush.Stop()
-	defer flush.Stop()
+	age := time.NewTicker(maxSegmentAge / 60)
 	defer age.Stop()
-	// Now, since on a busy disk it takes longer than a record may wait. A full one is dealt with later.
-	_ = a.ready(nil)
-	armed, due := false, false
 	for {
 		select {
 		case <-a.log.ring.wake:
-			if a.since.Load() == 0 {
-				a.since.Store(time.Now().UnixNano())
-			}
-		case <-flush.C:
-			armed, due = false, true
+		case <-a.log.ring.flush.C:
 		case <-age.C:
 			a.sealOld()
 		case <-a.log.draining:
 			a.drain(ctx, true)
-			a.seal()
+			_ = a.contain(func() { a.seal() })
 			return
 		}
-		waiting := a.drain(ctx, due)
-		due = false
-		switch {
-		case !waiting:
-			a.since.Store(0)
-		case !armed:
-			a.since.Store(time.Now().UnixNano())
-			armed = true
-			flush.Reset(flushAfter)
+		a.drain(ctx, false)
+	}
+}
+
+// drain writes the blocks that were handed over or whose time has come; with all, those that are being
+// filled too.
+func (a *appender) drain(ctx context.Context, all bool) {
+	for {
+		a.batch = a.log.ring.next(a.batch, time.Now(), all)
+		if len(a.batch) == 0 {
+			return
+		}
+		a.append(ctx, a.batch)
+	}
+}
+
+// append writes a batch and gives its blocks back, whatever happens. When that panics, one block is at
+// fault: those that are not written yet are written one by one, and only what panics again is lost.
+func (a *appender) append(ctx context.Context, batch []*block) {
+	defer a.log.ring.release(batch)
+	defer a.late(batch)
+	if a.contain(func() { a.write(ctx, batch) }) == nil {
+		return
+	}
+	for i, b := range batch {
+		if !a.done(b) && a.contain(func() { a.write(ctx, batch[i:i+1]) }) != nil {
+			a.lose(b)
 		}
 	}
 }
 
-// drain writes the blocks that were handed over, with all also those that are not full. It reports
-// whether blocks that are not full were left.
-func (a *appender) drain(ctx context.Context, all bool) (waiting bool) {
-	for {
-		a.batch, waiting = a.log.ring.next(a.batch, all)
-		if len(a.batch) == 0 {
-			return waiting
+// contain runs f. When it panics, nothing more is written to the present segment: its end is not known.
+func (a *appender) contain(f func()) error {
+	err := a.log.contain("appender", func() error { f(); return nil })
+	if err != nil && a.seg != nil {
+		_ = a.log.contain("appender", func() error { a.abandon(); return nil })
+		a.seg = nil
+	}
+	return err
+}
+
+// done reports whether b is written, or given up.
+func (a *appender) done(b *block) (done bool) {
+	if b.kind == kindBodies {
+		return b.number < a.nextBody
+	}
+	a.log.progress.get(func(p *progress) { done = b.last() <= p.appended })
+	return done
+}
+
+// lose counts a block that cannot be written. Who waits for its records is told.
+func (a *appender) lose(b *block) {
+	if b.kind == kindBodies {
+		a.nextBody = b.number + 1
+		a.log.droppedBodies.Add(int64(b.count))
+		return
+	}
+	a.log.droppedRows.Add(int64(b.count))
+	a.log.lostCounts.Add(int64(b.count))
+	a.log.progress.update(func(p *progress) {
+		p.lostFrom, p.appended = Ticket(b.first), b.last()
+		p.lostTo = p.appended
+	})
+	a.log.syncer.wrote(b.last())
+}
+
+// late counts the records of blocks that took longer than was promised. Of a block that is the age of its
+// oldest record.
+func (a *appender) late(batch []*block) {
+	now := time.Now()
+	for _, b := range batch {
+		if b.kind == kindRows && now.Sub(b.born) > promise {
+			a.log.lateRecords.Add(int64(b.count))
 		}
-		all = false
-		a.write(ctx, a.batch)
-		a.log.ring.release(a.batch)
 	}
 }
 
@@ -148,11 +184,7 @@ func (a *appender) write(ctx context.Context, batch []*block) {
 			k.fullForRows()
 		}
 		a.failed(err, full)
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, delay) {
 			a.giveUp(batch, err)
 			return
 		}
@@ -271,73 +303,95 @@ func (a *appender) limits() (rows, bodies int64) {
 	return rows, bodies
 }
 
-// full reports whether the segment is to be closed.
-func (a *appender) full() bool {
+// plan says how the next segment's files are made.
+func (a *appender) plan() plan {
 	rows, bodies := a.limits()
-	return a.rows.end >= rows || a.bodies.end >= bodies || time.Since(a.seg.created) >= maxSegmentAge
+	p := plan{first: [2]int64{firstRoom, firstRoom}}
+	p.all = [2]int64{kindRows: rows + 2*maxBatch, kindBodies: bodies + 2*maxBatch} // the last batch passes the limit
+	return p
 }
 
-// sealOld closes a segment that has grown old without being written to.
+// full reports whether the segment is to be closed. An empty one never is.
+func (a *appender) full() bool {
+	rows, bodies := a.limits()
+	return !a.empty() && (a.rows.end >= rows || a.bodies.end >= bodies || time.Since(a.began) >= maxSegmentAge)
+}
+
+// ahead asks the maker for what will be needed soon: room behind what is written, and the next segment once
+// the present one is half full or old. That gets as much room as this one needs, as far as can be seen.
+func (a *appender) ahead() {
+	a.rows.ahead(&a.log.maker, kindRows)
+	a.bodies.ahead(&a.log.maker, kindBodies)
+	if a.asked || a.empty() {
+		return
+	}
+	rows, bodies := a.limits()
+	if a.rows.end < rows/2 && a.bodies.end < bodies/2 && time.Since(a.began) < maxSegmentAge/2 {
+		return
+	}
+	a.asked = true
+	p := a.plan()
+	for kind, end := range [...]int64{kindRows: a.rows.end, kindBodies: a.bodies.end} {
+		p.first[kind] = max(p.first[kind], min(2*end, p.all[kind]))
+	}
+	a.log.maker.want(p)
+}
+
+// ahead asks for room when half of what was last added is used.
+func (o *output) ahead(m *maker, kind blockKind) {
+	end := o.room.end.Load()
+	step := o.room.step(end)
+	if to := min(end+step, o.room.all); o.end > end-step/2 && to > end && to > o.asked {
+		o.asked = to
+		m.grow(kind, o.room, to)
+	}
+}
+
+// sealOld closes a segment that has grown old, and sees to the one after it.
 func (a *appender) sealOld() {
-	if a.seg != nil && !a.empty() && time.Since(a.seg.created) >= maxSegmentAge {
+	if a.seg == nil || a.empty() {
+		return
+	}
+	a.ahead()
+	if time.Since(a.began) >= maxSegmentAge {
 		a.seal()
 	}
 }
 
-// open makes the next segment. Numbers of files that are there but are no segments are passed over.
+// open begins the next segment.
 func (a *appender) open(firstBody uint64) error {
-	for {
-		h := fileHeader{magic: magicRows, segment: a.next, firstBody: firstBody, created: time.Now()}
-		err := a.create(h)
-		if errors.Is(err, fs.ErrExist) {
-			a.next++
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("make segment: %w", err)
-		}
-		a.next++
-		a.rollSoon.Store(false)
-		a.blocks, a.records, a.newest = 0, 0, 0
-		a.seg = &segment{number: h.segment, firstBody: firstBody, created: h.created}
-		a.seg.rowsEnd.Store(a.rows.end)
-		a.seg.bodiesEnd.Store(a.bodies.end)
-		a.seg.disk = [2]int64{a.rows.file.Size(), a.bodies.file.Size()}
-		a.log.catalog.add(a.seg)
-		a.log.syncer.opened(a.rows.file, a.bodies.file)
-		return nil
-	}
-}
-
-// create makes a segment's files and writes their headers.
-func (a *appender) create(h fileHeader) error {
-	rowsPath := segmentPath(a.log.o.Dir, h.segment, rowsSuffix)
-	bodiesPath := segmentPath(a.log.o.Dir, h.segment, bodiesSuffix)
-	bodies, err := a.log.files.create(bodiesPath)
+	made, err := a.log.maker.take(a.plan())
 	if err != nil {
 		return err
 	}
-	rows, err := a.log.files.create(rowsPath)
-	if err != nil {
-		_ = bodies.Close()
-		_ = os.Remove(bodiesPath)
-		return err
-	}
-	mostRows, mostBodies := a.limits()
-	a.rows = output{file: rows, most: min(mostRowsRoom, mostRows), buf: a.rows.buf}
-	a.bodies = output{file: bodies, most: min(mostBodyRoom, mostBodies), buf: a.bodies.buf}
-	h.magic = magicBodies
+	a.rows = output{room: made.rooms[kindRows], buf: a.rows.buf}
+	a.bodies = output{room: made.rooms[kindBodies], buf: a.bodies.buf}
+	h := fileHeader{magic: magicBodies, segment: made.number, firstBody: firstBody, created: time.Now()}
 	a.bodies.buf = appendFileHeader(a.bodies.buf[:0], h)
 	h.magic = magicRows
 	a.rows.buf = appendFileHeader(a.rows.buf[:0], h)
 	if err := errors.Join(a.bodies.write(), a.rows.write()); err != nil {
-		_ = rows.Close()
-		_ = bodies.Close()
-		_ = os.Remove(rowsPath)
-		_ = os.Remove(bodiesPath)
-		return err
+		a.rows.room, a.bodies.room = nil, nil
+		a.log.maker.remove(made)
+		return fmt.Errorf("begin segment: %w", err)
 	}
+	a.rollSoon.Store(false)
+	a.began, a.asked, a.blocks, a.records, a.newest = time.Time{}, false, 0, 0, 0
+	a.seg = &segment{number: made.number, firstBody: firstBody, created: h.created}
+	a.seg.rowsEnd.Store(a.rows.end)
+	a.seg.bodiesEnd.Store(a.bodies.end)
+	a.seg.disk = a.disk()
+	a.log.catalog.add(a.seg)
+	a.log.syncer.opened(made)
 	return nil
+}
+
+// disk is the space that the segment's files take.
+func (a *appender) disk() [2]int64 {
+	return [2]int64{
+		kindRows:   max(a.rows.end, a.rows.room.end.Load()),
+		kindBodies: max(a.bodies.end, a.bodies.room.end.Load()),
+	}
 }
 
 // packBodies fills the buffer of the bodies file.
@@ -345,7 +399,7 @@ func (a *appender) packBodies(batch []*block) {
 	a.bodies.buf = a.bodies.buf[:0]
 	now := time.Now().UnixMilli()
 	for _, b := range batch {
-		if b.kind == kindBodies {
+		if b.kind == kindBodies && b.number >= a.nextBody { // else a batch that panicked had written it
 			h := blockHeader{
 				kind: kindBodies, segment: a.seg.number, number: b.number - a.seg.firstBody, records: b.count, closed: now,
 			}
@@ -383,12 +437,14 @@ func (a *appender) publish(batch []*block, last Ticket) {
 		}
 	}
 	a.records += uint64(rows)
-	a.log.catalog.set(func() {
-		a.seg.newest = a.newest
-		a.seg.disk = [2]int64{max(a.rows.end, a.rows.room), max(a.bodies.end, a.bodies.room)}
-	})
+	if a.began.IsZero() {
+		a.began = time.Now()
+	}
+	disk := a.disk()
+	a.log.catalog.set(func() { a.seg.newest, a.seg.disk = a.newest, disk })
 	a.seg.rowsEnd.Store(a.rows.end)
 	a.log.syncer.wrote(last)
+	a.ahead()
 	if rows == 0 {
 		return
 	}
@@ -420,12 +476,8 @@ func (a *appender) seal() {
 		closed: time.Now().UnixMilli(),
 	})
 	// When this fails, the zeroes behind the last block say the same.
-	if _, err := a.rows.file.WriteAt(end[:], a.rows.end); err == nil {
-		_ = a.rows.file.Truncate(a.rows.end + blockHeaderSize)
-	}
-	_ = a.bodies.file.Truncate(a.bodies.end)
-	a.abandon()
-	a.log.keeper.kick()
+	_, _ = a.rows.room.file.WriteAt(end[:], a.rows.end)
+	a.leave([2]int64{kindRows: a.rows.end + blockHeaderSize, kindBodies: a.bodies.end})
 }
 
 // empty reports whether nothing was written to the segment.
@@ -434,12 +486,15 @@ func (a *appender) empty() bool {
 }
 
 // abandon leaves the segment as it is: what was published stays, nothing is added.
-func (a *appender) abandon() {
-	s, rows, bodies := a.seg, a.rows.file, a.bodies.file
-	a.log.catalog.set(func() { s.disk = [2]int64{rows.Size(), bodies.Size()} })
-	s.sealed.Store(true)
-	a.log.syncer.retire(rows, bodies)
-	a.seg, a.rows.file, a.bodies.file = nil, nil, nil
+func (a *appender) abandon() { a.leave([2]int64{-1, -1}) }
+
+// leave ends the segment, whose files are to be cut at ends.
+func (a *appender) leave(ends [2]int64) {
+	f := &finished{segment: a.seg, rooms: [2]*room{kindRows: a.rows.room, kindBodies: a.bodies.room}, ends: ends}
+	a.seg, a.rows.room, a.bodies.room = nil, nil, nil
+	f.segment.sealed.Store(true)
+	a.log.syncer.retire(f)
+	a.log.maker.finish(f)
 	a.log.progress.update(func(*progress) {}) // readers at its end go on to the next
 }
 
@@ -485,14 +540,10 @@ func (o *output) write() error {
 	if n == 0 {
 		return nil
 	}
-	if o.end+n > o.room {
-		more := max(n, min(max(o.room, firstRoom), o.most))
-		// Without it, writes are slower beside a sync; a full disk is the write's to report.
-		if o.file.Allocate(o.end, o.end+more) == nil {
-			o.room = o.end + more
-		}
+	if o.end+n > o.room.end.Load() {
+		o.room.growNow(o.end + max(n, o.room.step(o.end))) // without it, writes are slower beside a sync
 	}
-	if _, err := o.file.WriteAt(o.buf, o.end); err != nil {
+	if _, err := o.room.file.WriteAt(o.buf, o.end); err != nil {
 		return err
 	}
 	o.end += n

@@ -69,9 +69,7 @@ func (c *Capture) fill(p []byte) int {
 	}
 	c.buf.b = append(c.buf.b, p[:n]...)
 	if len(c.buf.b) == most {
-		c.log.ring.mu.Lock()
-		c.push(c.buf.b)
-		c.log.ring.mu.Unlock()
+		c.pushNow(c.buf.b)
 		c.buf.b = c.buf.b[:0]
 	}
 	return n
@@ -92,6 +90,13 @@ func (c *Capture) grow(n int) bool {
 	}
 	c.buf = larger
 	return true
+}
+
+// pushNow is push without the ring's mutex.
+func (c *Capture) pushNow(p []byte) {
+	c.log.ring.mu.Lock()
+	defer c.log.ring.mu.Unlock()
+	c.push(p)
 }
 
 // push hands p over as a part, at most partBytes. The ring's mutex is held.

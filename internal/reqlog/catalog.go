@@ -3,6 +3,7 @@ package reqlog
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -37,8 +38,12 @@ const unknownEnd = 1 << 62
 
 // catalog lists the segments, oldest first. It is safe for concurrent use.
 type catalog struct {
-	dir string
+	dir   string
+	spare atomic.Int64 // disk space of a segment that was made ahead
 
+	// swap is held while a file is put in another's place, or opened to be told from that one. It is taken
+	// before mu, which nobody holds while the file system works: the appender needs it.
+	swap sync.RWMutex
 	mu   sync.Mutex
 	list []*segment
 }
@@ -50,7 +55,16 @@ func loadCatalog(dir string, log *slog.Logger) (*catalog, error) {
 		return nil, err
 	}
 	c := &catalog{dir: dir}
+	rows := map[uint64]bool{}
 	for _, f := range files {
+		if n, ok := segmentNumber(f.Name(), rowsSuffix); ok {
+			rows[n] = true
+		}
+	}
+	for _, f := range files {
+		if n, ok := segmentNumber(f.Name(), bodiesSuffix); ok && !rows[n] && isBlank(segmentPath(dir, n, bodiesSuffix)) {
+			_ = os.Remove(segmentPath(dir, n, bodiesSuffix)) // a segment that was being made ahead
+		}
 		if filepathIsTemp(f.Name()) {
 			_ = os.Remove(dir + string(os.PathSeparator) + f.Name()) // a recompression that was not finished
 			continue
@@ -60,6 +74,9 @@ func loadCatalog(dir string, log *slog.Logger) (*catalog, error) {
 			continue
 		}
 		s, err := loadSegment(dir, n)
+		if errors.Is(err, errNoSegment) && removeBlank(dir, n) {
+			continue
+		}
 		if err != nil {
 			log.Warn("log segment left out", "segment", n, "error", err)
 			continue
@@ -115,6 +132,34 @@ func loadSegment(dir string, number uint64) (*segment, error) {
 		s.bodiesGone = true
 	}
 	return s, nil
+}
+
+// removeBlank removes a segment that was made ahead and never used, or of which a killed process had begun
+// no more than the header of the bodies. false: it is none.
+func removeBlank(dir string, number uint64) bool {
+	rows := segmentPath(dir, number, rowsSuffix)
+	if !isBlank(rows) {
+		return false
+	}
+	// The rows file last: without it the other is not found again.
+	if err := os.Remove(segmentPath(dir, number, bodiesSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	return os.Remove(rows) == nil
+}
+
+// isBlank reports whether there is nothing but zeroes where a segment's file has its headers.
+func isBlank(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var b [fileHeaderSize + blockHeaderSize]byte
+	if _, err := io.ReadFull(f, b[:]); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	return b == [len(b)]byte{}
 }
 
 // add puts s at the end.
@@ -183,11 +228,11 @@ func (c *catalog) all() []*segment {
 	return slices.Clone(c.list)
 }
 
-// bytes returns the disk space of all segments.
+// bytes returns the disk space of all segments, and of one that was made ahead.
 func (c *catalog) bytes() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var n int64
+	n := c.spare.Load()
 	for _, s := range c.list {
 		n += s.disk[0] + s.disk[1]
 	}
@@ -219,11 +264,13 @@ type segmentView struct {
 
 // replace puts the temporary file beside path in its place.
 func (c *catalog) replace(s *segment, kind blockKind, path string, size int64) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.swap.Lock()
+	defer c.swap.Unlock()
 	if err := os.Rename(path+tempSuffix, path); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	s.generation++
 	s.disk[kind] = size
 	// Its bytes tell the end, as they do for who still reads the former file.
@@ -238,14 +285,18 @@ func (c *catalog) replace(s *segment, kind blockKind, path string, size int64) e
 // openBodies opens the bodies file of segment n. The generation tells a replaced file from the one
 // before it.
 func (c *catalog) openBodies(n uint64) (*os.File, *segment, int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i := c.index(n)
-	if i == len(c.list) || c.list[i].number != n || c.list[i].bodiesGone {
+	c.swap.RLock()
+	defer c.swap.RUnlock()
+	s := c.get(n)
+	if s == nil {
+		return nil, nil, 0, errNoBlock
+	}
+	v := c.view(s)
+	if v.bodiesGone {
 		return nil, nil, 0, errNoBlock
 	}
 	f, err := os.Open(segmentPath(c.dir, n, bodiesSuffix))
-	return f, c.list[i], c.list[i].generation, err
+	return f, s, v.generation, err
 }
 
 // drop removes s and its files, the rows file last, so that what is half removed is found again.

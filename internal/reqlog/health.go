@@ -26,6 +26,7 @@ type health struct {
 	states    [troubleCount]string
 	lastError string
 	lastTold  time.Time
+	lastPanic time.Time
 }
 
 // report returns Stats.State and Stats.LastError.
@@ -65,4 +66,19 @@ func (h *health) failed(log *slog.Logger, msg string, err error) {
 	if tell {
 		log.LogAttrs(context.Background(), slog.LevelError, "the log is in trouble", slog.String("what", msg), slog.Any("error", err))
 	}
+}
+
+// panicsEvery bounds how often panics are logged, each with its stack.
+const panicsEvery = time.Second
+
+// panicked notes a panic. It reports whether it is to be logged.
+func (h *health) panicked(err error, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastError = err.Error()
+	if !h.lastPanic.IsZero() && now.Sub(h.lastPanic) < panicsEvery {
+		return false
+	}
+	h.lastPanic = now
+	return true
 }

@@ -36,17 +36,21 @@ func (x *indexer) run(ctx context.Context) {
 	defer x.reader.close()
 	for ctx.Err() == nil {
 		head := x.log.Head()
-		caughtUp := x.read(x.old())
+		more, err := x.read(x.old())
 		if x.n > 0 && !x.apply(ctx) {
 			return
 		}
+		caughtUp := !more && err == nil
 		if x.next.Segment >= x.log.oldEnd.Segment || caughtUp {
 			if x.old() && !x.recover(ctx) {
 				return
 			}
 		}
+		if caughtUp {
+			x.succeeded()
+		}
 		x.publish(caughtUp, head)
-		if caughtUp && !x.pause(ctx) {
+		if err != nil && !sleep(ctx, indexAfter) || caughtUp && !x.pause(ctx) {
 			return
 		}
 	}
@@ -58,28 +62,34 @@ func (x *indexer) old() (old bool) {
 	return old
 }
 
-// read fills the batch; done: there is nothing more for now. With old it stops before the first record
-// of this process, so that the index then knows what the last one left open.
-func (x *indexer) read(old bool) (done bool) {
+// read fills the batch; more: there is more to read. With old it stops before the first record of this
+// process, so that the index then knows what the last one left open. After an error, which it has told of,
+// the batch holds what was read before.
+func (x *indexer) read(old bool) (more bool, err error) {
 	x.n = 0
 	before := x.texts.Len()
 	x.texts.Reset()
 	x.texts.Grow(before)
 	for size := 0; x.n < len(x.records) && size < indexBytes; {
 		if old && x.reader.left == nil && x.reader.at.Segment >= x.log.oldEnd.Segment {
-			return true
+			return false, nil
 		}
-		b, pos, err := x.reader.next()
+		b, pos, err := x.nextRecord()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				x.log.health.failed(x.log.o.Logger, "cannot read the log back", err)
+			if errors.Is(err, errPanic) {
+				x.log.notIndexed.Add(1) // a block's records, how many is not known
 			}
-			return true
+			x.failed("cannot read the log back", err)
+			return false, err
 		}
 		x.next = x.reader.at
 		r := &x.records[x.n]
 		x.texts.Write(b)
-		if err := decodeRecord(x.texts.String()[x.texts.Len()-len(b):], r, x.log.catalog.body); err != nil {
+		if err := x.decode(x.texts.String()[x.texts.Len()-len(b):], r); err != nil {
+			x.log.notIndexed.Add(1)
 			x.log.o.Logger.Warn("log record left out", "segment", pos.Segment, "block", pos.Block, "record", pos.Record, "error", err)
 			continue
 		}
@@ -89,42 +99,94 @@ func (x *indexer) read(old bool) (done bool) {
 			x.n++
 		}
 	}
-	return false
+	return true, nil
+}
+
+// nextRecord is the reader's next. After a panic in it, it goes on behind the block that it was at.
+func (x *indexer) nextRecord() (b []byte, pos Pos, err error) {
+	err = x.log.contain("indexer", func() (err error) {
+		b, pos, err = x.reader.next()
+		return err
+	})
+	return b, pos, err
+}
+
+// decode is decodeRecord, which panics at no bytes that are known.
+func (x *indexer) decode(b string, r *Record) error {
+	return x.log.contain("indexer", func() error { return decodeRecord(b, r, x.log.catalog.body) })
 }
 
 // apply gives the batch to the index, again and again until it takes it. false: ctx ended.
-func (x *indexer) apply(ctx context.Context) bool {
-	return x.retry(ctx, "cannot index the log", func() error {
-		return x.log.store.Apply(ctx, x.records[:x.n], x.next)
+func (x *indexer) apply(ctx context.Context) bool { return x.applyRange(ctx, 0, x.n, true) }
+
+// applyRange gives records from to to of the batch to the index. When that panics, one of them is at fault: each
+// half goes by itself, down to the one that panics alone, twice. That is left out, for it stays in its segment.
+func (x *indexer) applyRange(ctx context.Context, from, to int, again bool) bool {
+	records, next := x.records[from:to], x.next
+	if to < x.n {
+		next = x.records[to].Pos
+	}
+	panicked := false
+	done := x.retry(ctx, "cannot index the log", func() error {
+		err := x.log.contain("indexer", func() error { return x.log.store.Apply(ctx, records, next) })
+		if panicked = errors.Is(err, errPanic); panicked {
+			return nil
+		}
+		return err
 	})
+	if !done || !panicked {
+		return done
+	}
+	if len(records) == 1 {
+		if again {
+			return x.applyRange(ctx, from, to, false)
+		}
+		x.leaveOut(&records[0])
+		return true
+	}
+	half := from + len(records)/2
+	return x.applyRange(ctx, from, half, true) && x.applyRange(ctx, half, to, true)
+}
+
+// leaveOut counts and tells of a record that the index does not get.
+func (x *indexer) leaveOut(r *Record) {
+	x.log.notIndexed.Add(1)
+	x.log.o.Logger.Warn("log record left out", "segment", r.Pos.Segment, "block", r.Pos.Block, "record", r.Pos.Record,
+		"id", r.Entry.ID.String(), "error", "the index panics at it")
 }
 
 // retry calls f until it succeeds. false: ctx ended.
 func (x *indexer) retry(ctx context.Context, what string, f func() error) bool {
 	for delay := indexBackoff; ; delay = min(2*delay, indexMaxDelay) {
-		err := f()
+		err := x.log.contain("indexer", f)
 		if err == nil {
-			if x.failing {
-				x.failing = false
-				x.log.health.set(troubleIndex, "")
-				x.log.progress.update(func(p *progress) { p.indexErr = nil })
-			}
+			x.succeeded()
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		x.failing = true
-		x.log.health.set(troubleIndex, "index failed: "+err.Error())
-		x.log.health.failed(x.log.o.Logger, what, err)
-		x.log.progress.update(func(p *progress) { p.indexErr = err })
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		x.failed(what, err)
+		if !sleep(ctx, delay) {
 			return false
 		}
+	}
+}
+
+// failed makes trouble visible. While it lasts, reads go on without what is not indexed.
+func (x *indexer) failed(what string, err error) {
+	x.failing = true
+	x.log.health.set(troubleIndex, "index failed: "+err.Error())
+	x.log.health.failed(x.log.o.Logger, what, err)
+	x.log.progress.update(func(p *progress) { p.indexErr = err })
+}
+
+// succeeded takes trouble back.
+func (x *indexer) succeeded() {
+	if x.failing {
+		x.failing = false
+		x.log.health.set(troubleIndex, "")
+		x.log.progress.update(func(p *progress) { p.indexErr = nil })
 	}
 }
 

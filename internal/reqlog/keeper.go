@@ -39,10 +39,11 @@ type keeper struct {
 	wake       chan struct{}
 
 	rowsPace, bodiesPace pace
-	trimmed              time.Time // what Store.Trim was last told
-	stopped              bool      // by StopInserting
-	low                  int       // 1: the disk is too low for bodies, 2: for rows too
-	tickets              uint64    // as of the last look, to see whether the log is idle
+	trimmed              time.Time   // what Store.Trim was last told
+	stopped              bool        // by StopInserting
+	tight                atomic.Bool // low is not 0
+	low                  int         // 1: the disk is too low for bodies, 2: for rows too
+	tickets              uint64      // as of the last look, to see whether the log is idle
 }
 
 func (k *keeper) init(l *Log, r Retention) {
@@ -91,21 +92,26 @@ func (k *keeper) run(ctx context.Context) {
 	keep, room := time.NewTicker(keepEvery), time.NewTicker(roomEvery)
 	defer keep.Stop()
 	defer room.Stop()
-	k.keep(ctx)
+	k.contain(func() { k.keep(ctx) })
 	for {
 		select {
 		case <-keep.C:
-			k.keep(ctx)
+			k.contain(func() { k.keep(ctx) })
 		case <-k.wake:
-			k.keep(ctx)
+			k.contain(func() { k.keep(ctx) })
 		case <-room.C:
-			k.room(ctx)
-			k.reserve()
-			k.repack(ctx)
+			k.contain(func() { k.room(ctx) })
+			k.contain(k.reserve)
+			k.contain(func() { k.repack(ctx) })
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// contain does one of the keeper's tasks. A panic of one keeps none of the others from being done.
+func (k *keeper) contain(task func()) {
+	_ = k.log.contain("keeper", func() error { task(); return nil })
 }
 
 // keep puts the retention to work.
@@ -285,6 +291,10 @@ func (k *keeper) room(ctx context.Context) {
 		}
 	}
 	free := k.log.files.free(dir)
+	if k.bodiesFull.Load() || r.MinFree > 0 && free >= 0 && free < r.MinFree {
+		k.log.maker.discard()
+		free = k.log.files.free(dir)
+	}
 	if r.MinFree > 0 && free >= 0 && free < r.MinFree && !r.StopInserting {
 		k.shrink(ctx, func() bool { return k.log.files.free(dir) >= r.MinFree })
 		free = k.log.files.free(dir)
@@ -299,6 +309,7 @@ func (k *keeper) room(ctx context.Context) {
 			k.low = 2
 		}
 	}
+	k.tight.Store(k.low > 0)
 	if free < 0 || free >= roomAgain {
 		k.bodiesFull.Store(false)
 		k.rowsFull.Store(false)

@@ -33,6 +33,10 @@ func oneSegment(t testing.TB, l *Log, n int, start time.Time) (ids []sluice.ID) 
 	if _, err := l.List(reading(t), Query{}); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "its room is given back", func() bool {
+		b, err := os.Stat(segmentPath(l.o.Dir, before, bodiesSuffix))
+		return err == nil && b.Size() < firstRoom && l.catalog.view(l.catalog.get(before)).bytes < firstRoom
+	})
 	if l.catalog.last() == before || !l.catalog.get(before).sealed.Load() {
 		t.Fatal("the segment is not finished")
 	}

@@ -57,8 +57,9 @@ type Retention struct {
 	StopInserting bool  // at MaxRows or MaxBytes: drop the new, not the oldest
 }
 
-// Log is the log of exchanges of one process. It owns its goroutines: appender, fsyncer, indexer,
-// sweeper (open marks) and keeper (retention). Safe for concurrent use.
+// Log is the log of exchanges of one process. It owns its goroutines: appender, maker (files made ahead),
+// syncer, indexer, sweeper (open marks) and keeper (retention). A panic in one of them is counted and
+// logged, and it goes on. Safe for concurrent use.
 type Log struct {
 	o       Options
 	store   Store
@@ -73,6 +74,7 @@ type Log struct {
 	progress progress
 	syncer   syncer
 	append   appender
+	maker    maker
 	keeper   keeper
 	health   health
 
@@ -84,6 +86,9 @@ type Log struct {
 	droppedBodies atomic.Int64
 	droppedRows   atomic.Int64
 	lostCounts    atomic.Int64
+	lateRecords   atomic.Int64
+	notIndexed    atomic.Int64
+	panics        atomic.Int64
 
 	// oldEnd is before the first record of this process, and after all that was here.
 	oldEnd    Pos
@@ -137,9 +142,12 @@ func open(ctx context.Context, o Options, store Store, fs files) (*Log, error) {
 	l.ring = newRing(o.QueueBytes, next<<32)
 	l.buffers.budget = o.Budget
 	l.progress.head, l.progress.indexed = l.oldEnd, resume
+	l.maker.init(l, next)
 	l.append.init(l, next)
 	l.syncer.init(l)
 	l.keeper.init(l, o.Retention)
+	// Before anybody serves: on a busy disk it takes longer than a record may wait. What fails is tried again.
+	_ = l.append.ready(nil)
 	l.start(context.WithoutCancel(ctx), resume)
 	return l, nil
 }
@@ -149,11 +157,18 @@ func (l *Log) start(ctx context.Context, resume Pos) {
 	early, stopEarly := context.WithCancel(ctx)
 	late, stopLate := context.WithCancel(ctx)
 	l.stopEarly, l.stopLate = stopEarly, stopLate
-	l.early.Go(func() { l.sweeper(early) })
-	l.early.Go(func() { l.keeper.run(early) })
-	l.late.Go(func() { l.append.run(late) })
-	l.late.Go(func() { l.syncer.run(late) })
-	l.late.Go(func() { newIndexer(l, resume).run(late) })
+	run := func(group *sync.WaitGroup, ctx context.Context, where string, run func(context.Context)) {
+		group.Go(func() { l.keepOn(ctx, where, func() { run(ctx) }) })
+	}
+	run(&l.early, early, "sweeper", l.sweeper)
+	run(&l.early, early, "keeper", l.keeper.run)
+	run(&l.late, late, "maker", l.maker.run)
+	run(&l.late, late, "syncer", l.syncer.run)
+	run(&l.late, late, "indexer", newIndexer(l, resume).run)
+	l.late.Go(func() {
+		defer close(l.appended)
+		l.keepOn(late, "appender", func() { l.append.run(late) })
+	})
 }
 
 // SetRetention changes the bounds while running.
@@ -203,13 +218,28 @@ func (l *Log) End(x *Exchange, countOnly bool) Ticket {
 		x.Bodies[0].discard()
 		x.Bodies[1].discard()
 	}
-	bound, held := recordBound(e, nil), 0
+	bound := recordBound(e, nil)
 	if bound > maxRecord {
 		e = slim(e)
 		bound = recordBound(e, nil)
 	}
 
+	ticket, noRoom := l.hand(x, e, bound, countOnly || lost)
+	l.running.remove(x)
+	x.Bodies[0].settle()
+	x.Bodies[1].settle()
+	l.count(x, countOnly, lost || noRoom)
+	if ticket == 0 {
+		l.lostCounts.Add(1)
+	}
+	return ticket
+}
+
+// hand puts x's bodies and e, its entry, into the queue. noRoom: there was none for the whole of it.
+func (l *Log) hand(x *Exchange, e *sluice.LogEntry, bound int, countOnly bool) (_ Ticket, noRoom bool) {
 	l.ring.mu.Lock()
+	defer l.ring.mu.Unlock()
+	held := 0
 	for side := range x.Bodies {
 		if c := &x.Bodies[side]; c.log != nil && !c.done {
 			c.finish(&held)
@@ -221,21 +251,11 @@ func (l *Log) End(x *Exchange, countOnly bool) Ticket {
 		x.Bodies[1].tell(&told.Response)
 	}
 	r := record{
-		kind: KindEntry, entry: e, parts: &parts, countOnly: countOnly || lost,
+		kind: KindEntry, entry: e, parts: &parts, countOnly: countOnly,
 		bound: bound + 20*(len(parts[0])+len(parts[1])),
 	}
-	ticket, noRoom := l.ring.put(&r)
 	x.ended = true
-	l.ring.mu.Unlock()
-
-	l.running.remove(x)
-	x.Bodies[0].settle()
-	x.Bodies[1].settle()
-	l.count(x, countOnly, lost || noRoom)
-	if ticket == 0 {
-		l.lostCounts.Add(1)
-	}
-	return ticket
+	return l.ring.put(&r)
 }
 
 // count counts an entry that was handed over.
@@ -267,6 +287,8 @@ func (l *Log) Wait(ctx context.Context, t Ticket) error {
 	var failed error
 	err := l.progress.wait(ctx, func(p *progress) bool {
 		switch {
+		case p.lostFrom <= t && t <= p.lostTo:
+			failed = errPanic
 		case l.o.Durability == Strict && p.appended >= t, l.o.Durability == Fsync && p.synced >= t:
 			return true
 		case p.writeErr != nil:
@@ -310,17 +332,14 @@ func (l *Log) Head() (head Pos) {
 func (l *Log) Stats() Stats {
 	s := Stats{
 		Rows: l.rows.Load(), DroppedBodies: l.droppedBodies.Load(), DroppedRows: l.droppedRows.Load(),
-		LostCounts: l.lostCounts.Load(),
-		DiskBytes:  l.catalog.bytes(), DiskFree: l.keeper.free.Load(),
+		LostCounts: l.lostCounts.Load(), Late: l.lateRecords.Load(), NotIndexed: l.notIndexed.Load(), Panics: l.panics.Load(),
+		DiskBytes: l.catalog.bytes(), DiskFree: l.keeper.free.Load(),
 	}
 	now := time.Now()
 	l.ring.mu.Lock()
-	s.Appended, s.QueueBytes = int64(l.ring.tickets), l.ring.used
+	s.Appended, s.QueueBytes, s.AppendLag = int64(l.ring.tickets), l.ring.used, l.ring.lag(now)
 	l.ring.mu.Unlock()
 	s.State, s.LastError = l.health.report()
-	if since := l.append.since.Load(); since != 0 {
-		s.AppendLag = max(now.Sub(time.Unix(0, since)), 0)
-	}
 	l.progress.get(func(p *progress) {
 		if p.indexed.Less(p.head) && !p.waiting.IsZero() {
 			s.IndexLag = max(now.Sub(p.waiting), 0)

@@ -11,7 +11,9 @@ type progress struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change; nil while nobody waits
 
-	appended   Ticket    // the last record that is in a file
+	appended   Ticket // the last record that is in a file, or lost
+	lostFrom   Ticket // the records that were lost last, to lostTo; 0: none
+	lostTo     Ticket
 	synced     Ticket    // the last record that is on disk
 	wantSync   Ticket    // somebody waits for it to be on disk
 	head       Pos       // after the last record in a file

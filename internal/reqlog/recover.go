@@ -2,7 +2,6 @@ package reqlog
 
 import (
 	"context"
-	"time"
 
 	sluice "github.com/sluicehq/sluice"
 )
@@ -39,26 +38,29 @@ func (l *Log) crashed(ctx context.Context, e *sluice.LogEntry) bool {
 		bound = recordBound(e, nil)
 	}
 	for {
-		l.ring.mu.Lock()
-		there := l.ring.closed
-		fits := l.ring.room(kindRows, bound, l.ring.limit-l.ring.limit/countsShare) != nil
-		if !there && fits {
-			l.ring.put(&record{kind: KindEntry, entry: e, bound: bound})
-		}
-		l.ring.mu.Unlock()
-		if there {
+		switch fits, closed := l.handCrashed(e, bound); {
+		case closed:
 			return false
-		}
-		if fits {
+		case fits:
 			l.rows.Add(1)
 			return true
 		}
-		timer := time.NewTimer(flushAfter)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, flushAfter) {
 			return false
 		}
 	}
+}
+
+// handCrashed puts e into the queue, whole or not at all.
+func (l *Log) handCrashed(e *sluice.LogEntry, bound int) (fits, closed bool) {
+	l.ring.mu.Lock()
+	defer l.ring.mu.Unlock()
+	if l.ring.closed {
+		return false, true
+	}
+	if l.ring.room(kindRows, bound, l.ring.limit-l.ring.limit/countsShare) == nil {
+		return false, false
+	}
+	l.ring.put(&record{kind: KindEntry, entry: e, bound: bound})
+	return true, false
 }

@@ -109,6 +109,9 @@ type Stats struct {
 	DroppedBodies int64         // entries whose bodies were dropped for lack of room
 	DroppedRows   int64         // entries lost but for their counts
 	LostCounts    int64         // of the lost rows, those whose counts were lost too: nothing but this tells of them
+	Late          int64         // records that may have been longer than 50 ms on their way to a file
+	NotIndexed    int64         // records that the index panicked at: in the segments, and in no list
+	Panics        int64         // of the log's goroutines, contained
 	QueueBytes    int64         // what the queue holds now
 	AppendLag     time.Duration // age of the oldest record that is not in a file yet
 	IndexLag      time.Duration // age of the oldest record that is not indexed yet

@@ -2,6 +2,7 @@ package reqlog
 
 import (
 	"sync"
+	"time"
 
 	sluice "github.com/sluicehq/sluice"
 )
@@ -23,9 +24,10 @@ type block struct {
 	kind   blockKind
 	number uint64 // of a bodies block, in the log
 	buf    []byte
-	first  uint64 // ticket of its first record
-	count  uint32 // records, or parts
-	newest int64  // start of the newest exchange, unix milliseconds
+	first  uint64    // ticket of its first record
+	count  uint32    // records, or parts
+	newest int64     // start of the newest exchange, unix milliseconds
+	born   time.Time // when its first record came
 }
 
 // ring is the queue between requests and the appender: two blocks that are being filled, one of rows
@@ -49,12 +51,17 @@ type ring struct {
 	nextBody uint64
 	urgent   bool // somebody waits: hand over what there is
 	closed   bool
+	writing  time.Time // when the oldest record came that the appender has taken; zero: it has none
 
-	wake chan struct{} // for the appender: a block has begun to fill, is full, or is urgent
+	// For the appender: a block is full or urgent; the oldest that is being filled has waited for flushAfter.
+	wake  chan struct{}
+	flush *time.Timer
 }
 
 func newRing(limit int64, firstBody uint64) *ring {
-	return &ring{limit: max(limit, minQueueBytes), nextBody: firstBody, wake: make(chan struct{}, 1)}
+	flush := time.NewTimer(time.Hour)
+	flush.Stop()
+	return &ring{limit: max(limit, minQueueBytes), nextBody: firstBody, wake: make(chan struct{}, 1), flush: flush}
 }
 
 // record is what End and the sweeper hand over.
@@ -83,11 +90,11 @@ func (q *ring) put(r *record) (t Ticket, lost bool) {
 			return 0, true
 		}
 	}
-	q.tickets++
+	b.buf = appendRecord(b.buf, r.kind, r.entry, r.parts, r.countOnly)
+	q.tickets++ // now: if that panicked, there is no such record
 	if b.count == 0 {
 		b.first = q.tickets
 	}
-	b.buf = appendRecord(b.buf, r.kind, r.entry, r.parts, r.countOnly)
 	b.count++
 	b.newest = max(b.newest, r.entry.Start.UnixMilli())
 	return Ticket(q.tickets), lost
@@ -140,10 +147,13 @@ func (q *ring) room(kind blockKind, n int, limit int64) *block {
 	}
 	if b != nil {
 		q.rotate(kind)
+		q.signal()
 	}
 	b = q.take(kind, size)
+	if q.cur[kindRows] == nil && q.cur[kindBodies] == nil {
+		q.flush.Reset(flushAfter) // here, so that the appender need not be woken for it
+	}
 	q.cur[kind] = b
-	q.signal()
 	return b
 }
 
@@ -155,7 +165,7 @@ func (q *ring) take(kind blockKind, size int) *block {
 	} else {
 		b = &block{buf: make([]byte, 0, size)}
 	}
-	b.kind = kind
+	b.kind, b.born = kind, time.Now()
 	q.used += int64(cap(b.buf))
 	if kind == kindBodies {
 		q.bodies += int64(cap(b.buf))
@@ -175,7 +185,6 @@ func (q *ring) rotate(kind blockKind) {
 		q.ready = append(q.ready, q.cur[kind])
 		q.cur[kind] = nil
 	}
-	q.signal()
 }
 
 func (q *ring) signal() {
@@ -205,14 +214,17 @@ func (q *ring) hurryTo(t Ticket, p *progress) {
 	}
 }
 
-// next returns blocks to write, in order, in batch's room. With all, blocks that are not full are
-// handed over first. waiting: there are blocks that are not full and were left.
-func (q *ring) next(batch []*block, all bool) (_ []*block, waiting bool) {
+// next returns blocks to write, in order, in batch's room. Blocks that are not full are handed over when
+// their first record has waited for flushAfter, and with all.
+func (q *ring) next(batch []*block, now time.Time, all bool) []*block {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if all || q.urgent {
+	oldest := q.filling(now)
+	if all || q.urgent || now.Sub(oldest) >= flushAfter {
 		q.urgent = false
 		q.rotate(kindRows)
+	} else if oldest.Before(now) {
+		q.flush.Reset(flushAfter - now.Sub(oldest)) // it fired for others
 	}
 	n, bytes := 0, 0
 	for n < len(q.ready) && (n == 0 || bytes+len(q.ready[n].buf) <= maxBatch) {
@@ -223,13 +235,41 @@ func (q *ring) next(batch []*block, all bool) (_ []*block, waiting bool) {
 	left := copy(q.ready, q.ready[n:])
 	clear(q.ready[left:])
 	q.ready = q.ready[:left]
-	return batch, q.cur[kindRows] != nil || q.cur[kindBodies] != nil
+	for _, b := range batch {
+		if q.writing.IsZero() || b.born.Before(q.writing) {
+			q.writing = b.born
+		}
+	}
+	return batch
+}
+
+// filling returns when the first record came of the blocks that are being filled, now when there are none.
+func (q *ring) filling(now time.Time) time.Time {
+	for _, b := range q.cur {
+		if b != nil && b.born.Before(now) {
+			now = b.born
+		}
+	}
+	return now
+}
+
+// lag returns the age of the oldest record that is in no file yet. q.mu is held.
+func (q *ring) lag(now time.Time) time.Duration {
+	oldest := q.filling(now)
+	if len(q.ready) > 0 && q.ready[0].born.Before(oldest) {
+		oldest = q.ready[0].born
+	}
+	if !q.writing.IsZero() && q.writing.Before(oldest) {
+		oldest = q.writing
+	}
+	return max(now.Sub(oldest), 0)
 }
 
 // release takes written blocks back.
 func (q *ring) release(batch []*block) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.writing = time.Time{}
 	for _, b := range batch {
 		q.used -= int64(cap(b.buf))
 		if b.kind == kindBodies {

@@ -166,6 +166,7 @@ func (l *Log) sweep(now time.Time, after uint64) (turn uint64, more bool) {
 			return after, true
 		}
 		after = x.turn
+		x.marked = true // also when it panics: the others get theirs at the next sweep
 		x.marked = l.mark(x)
 	}
 	return after, false

@@ -16,7 +16,7 @@ type syncer struct {
 
 	mu      sync.Mutex
 	open    []file // of the segment that is written: bodies, rows
-	retired []file
+	retired []*finished
 	made    bool // files were made whose names are not on disk yet
 	last    Ticket
 }
@@ -26,10 +26,11 @@ func (s *syncer) init(l *Log) {
 }
 
 // opened tells of a new segment's files.
-func (s *syncer) opened(rows, bodies file) {
+func (s *syncer) opened(p *pair) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open, s.made = []file{bodies, rows}, true
+	s.open = []file{p.rooms[kindBodies].file, p.rooms[kindRows].file}
+	s.made = s.made || !p.named
 }
 
 // wrote tells that all up to last is in files; 0: no row was written.
@@ -40,11 +41,11 @@ func (s *syncer) wrote(last Ticket) {
 	s.signal()
 }
 
-// retire tells that the segment's files are finished.
-func (s *syncer) retire(rows, bodies file) {
+// retire tells that a segment is finished.
+func (s *syncer) retire(f *finished) {
 	s.mu.Lock()
 	s.open = nil
-	s.retired = append(s.retired, bodies, rows)
+	s.retired = append(s.retired, f)
 	s.mu.Unlock()
 	s.signal()
 }
@@ -63,11 +64,21 @@ func (s *syncer) run(ctx context.Context) {
 		case <-s.dirty:
 		case <-ctx.Done():
 			<-s.log.appended // the appender ends by the same context
-			s.sync()
+			s.contain()
 			return
 		}
 		s.pause(ctx)
-		s.sync()
+		s.contain()
+	}
+}
+
+// contain syncs. A panic is a failure like others: what was to be synced may not be.
+func (s *syncer) contain() {
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	if err := s.log.contain("syncer", func() error { s.sync(); return nil }); err != nil {
+		s.failed(err, last)
 	}
 }
 
@@ -92,7 +103,11 @@ func (s *syncer) sync() {
 		err = errors.Join(err, f.Sync())
 	}
 	for _, f := range retired {
-		err = errors.Join(err, ignoreClosed(f.Sync()), f.Close())
+		f.cut(s.log.catalog)
+		for _, kind := range [...]blockKind{kindBodies, kindRows} {
+			f := f.rooms[kind].file
+			err = errors.Join(err, ignoreClosed(f.Sync()), f.Close())
+		}
 	}
 	if err != nil {
 		s.failed(fmt.Errorf("sync: %w", err), last)
