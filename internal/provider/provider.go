@@ -37,6 +37,8 @@ type Provider struct {
 	// Endpoints are tried in order; the first whose pattern fits names the call. A call that fits
 	// none passes through all the same.
 	Endpoints []Endpoint
+	// Realtime is what its WebSocket connections have of their own; nil: nothing.
+	Realtime *Realtime
 	// Local: the engine runs on the operator's own machines, so plain http and private addresses are
 	// allowed and there is no credential as a rule.
 	Local bool

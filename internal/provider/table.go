@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/wire/gemini"
 	"github.com/sluicehq/sluice/internal/wire/openai"
+	"github.com/sluicehq/sluice/internal/wire/speech"
 )
 
 // Ways in which credentials stand in requests, shared by several providers.
@@ -47,7 +49,7 @@ func makers(m meters) []Provider {
 	return []Provider{
 		{
 			Slug: "openai", Name: "OpenAI", Base: "https://api.openai.com/v1", Strip: []string{"v1"},
-			Auth: bearer(), Endpoints: openAI,
+			Auth: bearer(), Endpoints: openAI, Realtime: &Realtime{Path: "realtime", Session: openai.Realtime},
 			Source: "https://platform.openai.com/docs/api-reference 2026-11",
 		},
 		{
@@ -59,6 +61,10 @@ func makers(m meters) []Provider {
 			Slug: "google-ai-studio", Name: "Google AI Studio", Aliases: []string{"google"},
 			Base: "https://generativelanguage.googleapis.com",
 			Auth: bare("x-goog-api-key").with("Authorization").inQuery("key"), Endpoints: geminiEndpoints(m),
+			Realtime: &Realtime{
+				Path:    "ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+				Renamed: map[string]string{"api_key": "key"}, Session: gemini.Live,
+			},
 			Source: "https://ai.google.dev/api 2026-11",
 		},
 		{
@@ -86,7 +92,8 @@ func makers(m meters) []Provider {
 		{
 			Slug: "grok", Name: "xAI", Aliases: []string{"xai"}, Base: "https://api.x.ai/v1", Strip: []string{"v1"},
 			Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(openAI, messagesEndpoints(m)),
-			Source: "https://docs.x.ai/docs/api-reference 2026-11",
+			Realtime: &Realtime{Path: "realtime", Session: openai.Realtime},
+			Source:   "https://docs.x.ai/docs/api-reference 2026-11",
 		},
 		{
 			Slug: "parallel", Name: "Parallel", Base: "https://api.parallel.ai",
@@ -160,7 +167,8 @@ func clouds(m meters) []Provider {
 			Slug: "azure-openai", Name: "Azure OpenAI", Base: "https://{resource}.openai.azure.com",
 			Address: azureOpenAIAddress,
 			Auth:    bare("api-key").with("Authorization").inQuery("api-key"), Endpoints: azureOpenAIEndpoints(m),
-			Source: "https://learn.microsoft.com/azure/ai-services/openai/reference 2026-11",
+			Realtime: &Realtime{Session: openai.Realtime},
+			Source:   "https://learn.microsoft.com/azure/ai-services/openai/reference 2026-11",
 		},
 		{
 			Slug: "azure", Name: "Azure AI Foundry", Base: "https://{resource}.services.ai.azure.com",
@@ -172,7 +180,8 @@ func clouds(m meters) []Provider {
 			Slug: "workers-ai", Name: "Workers AI",
 			Base: "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai", Address: workersAddress,
 			Auth: bearer().with("x-auth-key"), Endpoints: workersEndpoints(m),
-			Source: "https://developers.cloudflare.com/workers-ai 2026-11",
+			Realtime: &Realtime{Path: "run/{model}", Session: speech.Listen},
+			Source:   "https://developers.cloudflare.com/workers-ai 2026-11",
 		},
 	}
 }
@@ -183,7 +192,8 @@ func media(m meters) []Provider {
 		{
 			Slug: "fal", Name: "fal", Base: "https://fal.run", Address: falAddress, Consumes: []string{falTarget},
 			Auth: scheme("Key").inQuery("fal_jwt_token"), Endpoints: falEndpoints(),
-			Source: "https://docs.fal.ai/model-apis 2026-11",
+			Realtime: &Realtime{Host: "ws.fal.run", Item: "fal-api-key."},
+			Source:   "https://docs.fal.ai/model-apis 2026-11",
 		},
 		{
 			Slug: "ideogram", Name: "Ideogram", Base: "https://api.ideogram.ai",
@@ -195,17 +205,20 @@ func media(m meters) []Provider {
 			// nothing; its own pages and clients have no version in the path.
 			Slug: "cartesia", Name: "Cartesia", Base: "https://api.cartesia.ai", Strip: []string{"v1"},
 			Auth: bare("X-API-Key").with("Authorization").inQuery("api_key"), Endpoints: cartesiaEndpoints(),
-			Source: "https://docs.cartesia.ai/api-reference 2026-11",
+			Realtime: &Realtime{Path: "tts/websocket"},
+			Source:   "https://docs.cartesia.ai/api-reference 2026-11",
 		},
 		{
 			Slug: "elevenlabs", Name: "ElevenLabs", Base: "https://api.elevenlabs.io",
 			Auth: bare("xi-api-key"), Endpoints: elevenLabsEndpoints(m),
-			Source: "https://elevenlabs.io/docs/api-reference 2026-11",
+			Realtime: &Realtime{Path: "v1/convai/conversation", Item: "xi-api-key."},
+			Source:   "https://elevenlabs.io/docs/api-reference 2026-11",
 		},
 		{
 			Slug: "deepgram", Name: "Deepgram", Base: "https://api.deepgram.com",
 			Auth: scheme("Token"), Endpoints: deepgramEndpoints(m),
-			Source: "https://developers.deepgram.com/reference 2026-11",
+			Realtime: &Realtime{Session: speech.Listen},
+			Source:   "https://developers.deepgram.com/reference 2026-11",
 		},
 	}
 }
@@ -227,7 +240,8 @@ func selfHosted(m meters) []Provider {
 				"version", "metrics", "invocations", "server_info",
 			},
 			Local: true, Auth: bearer(), Endpoints: slices.Concat(engine, vllmEndpoints(m)),
-			Source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html 2026-11",
+			Realtime: &Realtime{Path: "realtime", Session: openai.Realtime},
+			Source:   "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html 2026-11",
 		},
 		{
 			Slug: "llamacpp", Name: "llama.cpp", Aliases: []string{"llama.cpp"},
@@ -329,7 +343,8 @@ func (t *Table) own(slug string, s config.Provider) error {
 	t.add(&Provider{
 		Slug: slug, Name: slug, Base: s.BaseURL, Strip: []string{"v1"}, Local: true, Auth: bearer().with("x-api-key", "api-key"),
 		Endpoints: slices.Concat(openAIEndpoints(m), messagesEndpoints(m)), Source: "configuration",
-		base: b, custom: true, exact: true,
+		Realtime: &Realtime{Path: "realtime", Session: openai.Realtime},
+		base:     b, custom: true, exact: true,
 	})
 	return nil
 }
