@@ -23,6 +23,7 @@ type meter struct {
 	duration answer.Count
 	pictures answer.Count
 	pages    answer.Count
+	searches answer.Count
 }
 
 // text is what was picked from the current event, or from the whole answer.
@@ -37,7 +38,9 @@ type text struct {
 	choices  bool
 	answered bool // it holds a part of an answer, so a flat message is no error's
 	delta    bool
-	pictured bool // it holds a picture, if only a part of one
+	pictured bool  // it holds a picture, if only a part of one
+	calls    int64 // of the tool that searches the web
+	reads    int64 // those of them that read a page that was found
 }
 
 func newMeter(e *endpoint, stream bool) *meter {
@@ -58,6 +61,7 @@ func (m *meter) Close() wire.Reading {
 	}
 	m.pictures.To(&m.r.Usage, sluice.Images)
 	m.pages.To(&m.r.Usage, sluice.Pages)
+	m.searches.To(&m.r.Usage, sluice.WebSearches)
 	return m.r
 }
 
@@ -86,6 +90,15 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 		x.pictured = true
 	case picture:
 		h.pictures = answer.Count{N: h.pictures.N + 1, Known: true}
+	case item:
+		if string(v.Raw) == `"web_search_call"` {
+			x.calls++
+		}
+	case action:
+		switch string(v.Raw) {
+		case `"open_page"`, `"find_in_page"`, `"find"`:
+			x.reads++
+		}
 	case pages:
 		h.pages.Set(v)
 	case tier:
@@ -187,6 +200,11 @@ func (h *handler) typed() {
 	}
 	if x.typed && x.pictured && strings.HasSuffix(h.kind, ".completed") {
 		h.pictures = answer.Count{N: h.pictures.N + 1, Known: true}
+	}
+	// Searches stand beside the usage, in the items of the answer. Older items do not say what was done: they
+	// are searches. Reading a page costs nothing (https://platform.openai.com/docs/guides/tools-web-search).
+	if n := x.calls - x.reads; n > 0 && x.usage {
+		h.searches = answer.Count{N: n, Known: true}
 	}
 	if x.typed && h.kind == "error" || x.status == "failed" {
 		x.fault.Set()

@@ -32,6 +32,8 @@ const (
 	picture       // one that was made
 	pictured      // a picture's bytes, or those of a part of one
 	pages         // how many were read
+	item          // the type of an item of a response
+	action        // the type of what a tool did
 )
 
 // place is a place in a text and what stands there.
@@ -138,7 +140,9 @@ func responsePlaces() []place {
 		places = append(places,
 			place{At: in + "status", Tells: status},
 			place{At: in + "incomplete_details.reason", Tells: reason},
-			place{At: in + "output", How: jsonpick.Some, Tells: content})
+			place{At: in + "output", How: jsonpick.Some, Tells: content},
+			place{At: in + "output.[].type", Tells: item},
+			place{At: in + "output.[].action.type", Tells: action})
 	}
 	return append(places,
 		place{At: "response.model", Tells: model},
