@@ -24,7 +24,7 @@ const examples = "../testdata/examples"
 var update = flag.Bool("update", false, "rewrite what the recordings want")
 
 // open finds the constructor for a recording's name or an example's path.
-func open(endpoint string) func(bool) wire.Meter {
+func open(endpoint string) wiretest.Open {
 	switch endpoint[strings.LastIndexByte(endpoint, '/')+1:] {
 	case "converse", "converse-stream":
 		return bedrock.Converse
@@ -162,10 +162,7 @@ func TestLongPayloadsAreContent(t *testing.T) {
 
 // FuzzMeter feeds anything to the meter, whole and in pieces.
 func FuzzMeter(f *testing.F) {
-	for i, in := range wiretest.Seeds(f, examples, "aws-bedrock") {
-		f.Add(in, i)
-	}
-	f.Fuzz(func(t *testing.T, in []byte, n int) { check(t, in, n) })
+	wiretest.Fuzz(f, wiretest.Seeds(f, examples, "aws-bedrock"), bedrock.Invoke)
 }
 
 // FuzzFrames makes frames of anything.
@@ -187,19 +184,8 @@ func FuzzFrames(f *testing.F) {
 			}
 			b = append(b, frame(payload, ":message-type", string(kind), ":event-type", name, ":exception-type", name, ":error-code", name)...)
 		}
-		check(t, b, n)
+		wiretest.Any(t, bedrock.Invoke, b, n)
 	})
-}
-
-func check(t *testing.T, in []byte, n int) {
-	piece, stream := 1+int(uint(n)%64), n%2 == 0
-	whole := wiretest.Read(bedrock.Invoke(stream), in, len(in)+1)
-	if got := wiretest.Read(bedrock.Invoke(stream), in, piece); got != whole {
-		t.Errorf("in pieces of %d: %+v, whole: %+v", piece, got, whole)
-	}
-	if whole.Seen&wire.SeenUsage != 0 && whole.Usage.Basis != sluice.BasisProvider || len(whole.Error) > 1024 {
-		t.Errorf("%+v", whole)
-	}
 }
 
 // BenchmarkEvent is the cost of one event of a stream.
@@ -212,19 +198,7 @@ func BenchmarkEvent(b *testing.B) {
 		{"llama", `chunk {"generation":" %x","prompt_token_count":null,"generation_token_count":7,"stop_reason":null}`},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			var events [1000][]byte
-			for i := range events {
-				events[i] = encode(b, fmt.Appendf(nil, c.text, i*i*i))
-			}
-			b.ReportAllocs()
-			i, m := len(events), wire.Meter(nil)
-			for b.Loop() {
-				if i == len(events) {
-					i, m = 0, bedrock.Invoke(true)
-				}
-				m.Write(events[i])
-				i++
-			}
+			wiretest.Events(b, bedrock.Invoke, func(i int) []byte { return encode(b, fmt.Appendf(nil, c.text, i*i*i)) })
 		})
 	}
 }
@@ -234,16 +208,6 @@ func TestStreamsCostNoMemory(t *testing.T) {
 		`event contentBlockDelta {"contentBlockIndex":0,"delta":{"text":"x"},"p":"abc"}`,
 		`chunk {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}`,
 	} {
-		m, event := bedrock.Invoke(true), encode(t, []byte(text))
-		m.Write(event)
-		m.Write(event[:50])
-		m.Write(event[50:])
-		if n := testing.AllocsPerRun(100, func() {
-			m.Write(event)
-			m.Write(event[:50])
-			m.Write(event[50:])
-		}); n != 0 {
-			t.Errorf("%s: %v allocations", text, n)
-		}
+		wiretest.NoMemory(t, bedrock.Invoke, encode(t, []byte(text)))
 	}
 }

@@ -17,15 +17,15 @@ const examples = "../testdata/examples"
 var update = flag.Bool("update", false, "rewrite what the recordings want")
 
 // meters are the constructors, by the names of the recordings and by the verbs of the examples.
-func meters() map[string]func(bool) wire.Meter {
-	return map[string]func(bool) wire.Meter{
+func meters() map[string]wiretest.Open {
+	return map[string]wiretest.Open{
 		"generateContent": gemini.Generate, "streamGenerateContent": gemini.Generate, "embedContent": gemini.Embed,
 		"batchEmbedContents": gemini.Embed, "countTokens": gemini.CountTokens, "predict": gemini.Predict,
 	}
 }
 
 // open finds the constructor for a recording's name or an example's path.
-func open(endpoint string) func(bool) wire.Meter {
+func open(endpoint string) wiretest.Open {
 	path, _, _ := strings.Cut(endpoint, "?")
 	open := meters()[path[strings.LastIndexByte(path, ':')+1:]]
 	if open == nil {
@@ -40,28 +40,13 @@ func TestExamples(t *testing.T) {
 	wiretest.Expected(t, open, examples, "google-ai-studio", "google-vertex-ai")
 }
 
-// FuzzMeters feeds anything to the meters, whole and in pieces.
 func FuzzMeters(f *testing.F) {
-	for i, in := range wiretest.Seeds(f, examples, "google-ai-studio", "google-vertex-ai") {
-		f.Add(in, i)
-	}
-	f.Fuzz(func(t *testing.T, in []byte, n int) {
-		piece, stream := 1+int(uint(n)%64), n%2 == 0
-		for _, open := range []func(bool) wire.Meter{gemini.Generate, gemini.Predict} {
-			whole := wiretest.Read(open(stream), in, len(in)+1)
-			if got := wiretest.Read(open(stream), in, piece); got != whole {
-				t.Errorf("in pieces of %d: %+v, whole: %+v", piece, got, whole)
-			}
-			if whole.Seen&wire.SeenUsage != 0 && whole.Usage.Basis != sluice.BasisProvider || len(whole.Error) > 1024 {
-				t.Errorf("%+v", whole)
-			}
-		}
-	})
+	wiretest.Fuzz(f, wiretest.Seeds(f, examples, "google-ai-studio", "google-vertex-ai"), gemini.Generate, gemini.Predict)
 }
 
 func TestLargeAnswersAreNotKept(t *testing.T) {
 	for _, c := range []struct {
-		open             func(bool) wire.Meter
+		open             wiretest.Open
 		head, piece, end string
 	}{
 		{
@@ -88,35 +73,16 @@ func TestLargeAnswersAreNotKept(t *testing.T) {
 
 // BenchmarkEvent is the cost of one event of a stream, whose counts grow with each.
 func BenchmarkEvent(b *testing.B) {
-	var events [1000][]byte
-	for i := range events {
-		events[i] = fmt.Appendf(nil, `data: {"candidates":[{"content":{"parts":[{"text":" %x"}],"role":"model"},"index":0}],"usageMetadata":`+
+	wiretest.Events(b, gemini.Generate, func(i int) []byte {
+		return fmt.Appendf(nil, `data: {"candidates":[{"content":{"parts":[{"text":" %x"}],"role":"model"},"index":0}],"usageMetadata":`+
 			`{"promptTokenCount":24,"candidatesTokenCount":%d,"thoughtsTokenCount":18,"totalTokenCount":%d,"promptTokensDetails":`+
 			`[{"modality":"TEXT","tokenCount":24}]},"modelVersion":"gemini-3.5-flash","responseId":"wireResp2"}`+"\r\n\r\n", i*i*i, i, i+42)
-	}
-	b.ReportAllocs()
-	i, m := len(events), wire.Meter(nil)
-	for b.Loop() {
-		if i == len(events) {
-			i, m = 0, gemini.Generate(true)
-		}
-		m.Write(events[i])
-		i++
-	}
+	})
 }
 
 func TestStreamsCostNoMemory(t *testing.T) {
-	m := gemini.Generate(true)
 	event := []byte(`data: {"candidates":[{"content":{"parts":[{"text":"x"}]}}],"usageMetadata":{"promptTokenCount":24,"candidatesTokenCount":7,` +
 		`"promptTokensDetails":[{"modality":"TEXT","tokenCount":24}],"trafficType":"ON_DEMAND"},"modelVersion":"g"}` + "\r\n\r\n")
 	other := []byte(strings.Replace(string(event), "7", "8", 1))
-	m.Write(event)
-	if n := testing.AllocsPerRun(100, func() {
-		m.Write(event)
-		m.Write(other)
-		m.Write(event[:50])
-		m.Write(event[50:])
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
+	wiretest.NoMemory(t, gemini.Generate, event, other)
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	sluice "github.com/sluicehq/sluice"
-	"github.com/sluicehq/sluice/internal/wire"
 	"github.com/sluicehq/sluice/internal/wire/huggingface"
 	"github.com/sluicehq/sluice/internal/wire/openai"
 	"github.com/sluicehq/sluice/internal/wire/wiretest"
@@ -18,7 +16,7 @@ const examples = "../testdata/examples"
 var update = flag.Bool("update", false, "rewrite what the recordings want")
 
 // open finds the constructor for a recording's name or an example's path.
-func open(endpoint string) func(bool) wire.Meter {
+func open(endpoint string) wiretest.Open {
 	if strings.HasSuffix(endpoint, "chat/completions") {
 		return openai.Chat
 	}
@@ -29,51 +27,17 @@ func TestRecordings(t *testing.T) { wiretest.Recordings(t, *update, open) }
 
 func TestExamples(t *testing.T) { wiretest.Expected(t, open, examples, "huggingface") }
 
-// FuzzMeters feeds anything to the meters, whole and in pieces.
 func FuzzMeters(f *testing.F) {
-	for i, in := range wiretest.Seeds(f, examples, "huggingface") {
-		f.Add(in, i)
-	}
-	f.Fuzz(func(t *testing.T, in []byte, n int) {
-		piece, stream := 1+int(uint(n)%64), n%2 == 0
-		for _, open := range []func(bool) wire.Meter{huggingface.Generate} {
-			whole := wiretest.Read(open(stream), in, len(in)+1)
-			if got := wiretest.Read(open(stream), in, piece); got != whole {
-				t.Errorf("in pieces of %d: %+v, whole: %+v", piece, got, whole)
-			}
-			if whole.Seen&wire.SeenUsage != 0 && whole.Usage.Basis != sluice.BasisProvider || len(whole.Error) > 1024 {
-				t.Errorf("%+v", whole)
-			}
-		}
-	})
+	wiretest.Fuzz(f, wiretest.Seeds(f, examples, "huggingface"), huggingface.Generate)
 }
 
 func TestStreamsCostNoMemory(t *testing.T) {
-	m := huggingface.Generate(true)
-	event := []byte(`data:{"index":1,"token":{"id":101,"text":"x","logprob":-0.25,"special":false},"generated_text":null,"details":null}` + "\n\n")
-	m.Write(event)
-	if n := testing.AllocsPerRun(100, func() {
-		m.Write(event)
-		m.Write(event[:30])
-		m.Write(event[30:])
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
+	wiretest.NoMemory(t, huggingface.Generate, []byte(`data:{"index":1,"token":{"id":101,"text":"x","logprob":-0.25,"special":false},"generated_text":null,"details":null}`+"\n\n"))
 }
 
 // BenchmarkEvent is the cost of one event of a stream.
 func BenchmarkEvent(b *testing.B) {
-	var events [1000][]byte
-	for i := range events {
-		events[i] = fmt.Appendf(nil, `data:{"index":1,"token":{"id":101,"text":" %x","logprob":-0.25,"special":false},"generated_text":null,"details":null}`+"\n\n", i*i*i)
-	}
-	b.ReportAllocs()
-	i, m := len(events), wire.Meter(nil)
-	for b.Loop() {
-		if i == len(events) {
-			i, m = 0, huggingface.Generate(true)
-		}
-		m.Write(events[i])
-		i++
-	}
+	wiretest.Events(b, huggingface.Generate, func(i int) []byte {
+		return fmt.Appendf(nil, `data:{"index":1,"token":{"id":101,"text":" %x","logprob":-0.25,"special":false},"generated_text":null,"details":null}`+"\n\n", i*i*i)
+	})
 }

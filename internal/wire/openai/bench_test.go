@@ -6,41 +6,29 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sluicehq/sluice/internal/wire"
 	"github.com/sluicehq/sluice/internal/wire/openai"
+	"github.com/sluicehq/sluice/internal/wire/wiretest"
 )
 
 // BenchmarkEvent is the cost of one event of a stream, with all that a stream costs beside.
 func BenchmarkEvent(b *testing.B) {
 	for _, c := range []struct {
-		name string
-		open func(bool) wire.Meter
-		text func(i int) string
+		name  string
+		open  wiretest.Open
+		event func(i int) []byte
 	}{
-		{"chat", openai.Chat, func(i int) string {
-			return fmt.Sprintf(`data: {"id":"chatcmpl-Wire0001","object":"chat.completion.chunk","created":1795340000,"model":"gpt-4o-mini",`+
+		{"chat", openai.Chat, func(i int) []byte {
+			return fmt.Appendf(nil, `data: {"id":"chatcmpl-Wire0001","object":"chat.completion.chunk","created":1795340000,"model":"gpt-4o-mini",`+
 				`"service_tier":"default","system_fingerprint":"fp_wire","choices":[{"index":0,"delta":{"content":" %x"},"logprobs":null,`+
 				`"finish_reason":null}],"usage":null,"obfuscation":"%x"}`+"\n\n", i*i*i, i%5)
 		}},
-		{"responses", openai.Responses, func(i int) string {
-			return fmt.Sprintf("event: response.output_text.delta\n"+`data: {"type":"response.output_text.delta","item_id":"msg_wire01",`+
+		{"responses", openai.Responses, func(i int) []byte {
+			return fmt.Appendf(nil, "event: response.output_text.delta\n"+`data: {"type":"response.output_text.delta","item_id":"msg_wire01",`+
 				`"output_index":1,"content_index":0,"delta":" %x","logprobs":[],"obfuscation":"tR5","sequence_number":%d}`+"\n\n", i*i*i, i)
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			var events [1000][]byte
-			for i := range events {
-				events[i] = []byte(c.text(i))
-			}
-			b.ReportAllocs()
-			i, m := len(events), wire.Meter(nil)
-			for b.Loop() {
-				if i == len(events) {
-					i, m = 0, c.open(true)
-				}
-				m.Write(events[i])
-				i++
-			}
+			wiretest.Events(b, c.open, c.event)
 		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 var update = flag.Bool("update", false, "rewrite what the recordings want")
 
 // open finds the constructor for a recording's name.
-func open(endpoint string) func(bool) wire.Meter {
+func open(endpoint string) wiretest.Open {
 	if endpoint == "elevenlabs" {
 		return speech.ElevenLabs
 	}
@@ -24,7 +24,7 @@ func TestRecordings(t *testing.T) { wiretest.Recordings(t, *update, open) }
 
 func TestCharactersStandInTheHead(t *testing.T) {
 	for _, c := range []struct {
-		open        func(bool) wire.Meter
+		open        wiretest.Open
 		name, value string
 		want        int64 // -1: unknown
 	}{
@@ -50,23 +50,10 @@ func TestCharactersStandInTheHead(t *testing.T) {
 	}
 }
 
-// FuzzMeters feeds anything to the meter, whole and in pieces.
 func FuzzMeters(f *testing.F) {
-	for i, in := range [][]byte{
+	wiretest.Fuzz(f, [][]byte{
 		[]byte(`{"metadata":{"duration":25.9,"model_info":{"a":{"name":"m"}}},"results":{"channels":[{"alternatives":[]}]}}`),
 		[]byte(`{"detail":{"status":"quota_exceeded","message":"m"}}`),
 		[]byte(`{"detail":[{"msg":"m"}],"err_msg":"x","err_code":"y"}`),
-	} {
-		f.Add(in, i)
-	}
-	f.Fuzz(func(t *testing.T, in []byte, n int) {
-		piece, stream := 1+int(uint(n)%64), n%2 == 0
-		whole := wiretest.Read(speech.Deepgram(stream), in, len(in)+1)
-		if got := wiretest.Read(speech.Deepgram(stream), in, piece); got != whole {
-			t.Errorf("in pieces of %d: %+v, whole: %+v", piece, got, whole)
-		}
-		if whole.Seen&wire.SeenUsage != 0 && whole.Usage.Basis != sluice.BasisProvider || len(whole.Error) > 1024 {
-			t.Errorf("%+v", whole)
-		}
-	})
+	}, speech.Deepgram)
 }

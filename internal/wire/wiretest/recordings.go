@@ -16,7 +16,7 @@ import (
 // Recordings reads the answers in testdata/*.txtar and compares each reading with what the file wants.
 // A file is named after its endpoint ("chat.moonshot.txtar") and holds the sections "upstream", the
 // answer's bytes, and "want", its reading as Format prints it. With update, "want" is rewritten.
-func Recordings(t *testing.T, update bool, open func(endpoint string) func(stream bool) wire.Meter) {
+func Recordings(t *testing.T, update bool, open func(endpoint string) Open) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {

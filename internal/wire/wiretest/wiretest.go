@@ -121,7 +121,7 @@ func Examples(t testing.TB, dir string, providers ...string) []Example {
 
 // Expected reads the examples of the given providers with meters made by open, which takes an endpoint,
 // and compares with what the examples expect.
-func Expected(t *testing.T, open func(endpoint string) func(stream bool) wire.Meter, dir string, providers ...string) {
+func Expected(t *testing.T, open func(endpoint string) Open, dir string, providers ...string) {
 	t.Helper()
 	for _, e := range Examples(t, dir, providers...) {
 		t.Run(e.File, func(t *testing.T) {

@@ -18,7 +18,7 @@ const examples = "../testdata/examples"
 var update = flag.Bool("update", false, "rewrite what the recordings want")
 
 // open finds the constructor for a recording's name or an example's path.
-func open(endpoint string) func(bool) wire.Meter {
+func open(endpoint string) wiretest.Open {
 	if strings.HasSuffix(endpoint, "/chat/completions") {
 		return openai.Chat
 	}
@@ -53,36 +53,13 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// FuzzRun feeds anything to the meter, whole and in pieces.
 func FuzzRun(f *testing.F) {
-	for i, in := range wiretest.Seeds(f, examples, "workers-ai") {
-		f.Add(in, i)
-	}
-	f.Fuzz(func(t *testing.T, in []byte, n int) {
-		piece, stream := 1+int(uint(n)%64), n%2 == 0
-		whole := wiretest.Read(workersai.Run(stream), in, len(in)+1)
-		if got := wiretest.Read(workersai.Run(stream), in, piece); got != whole {
-			t.Errorf("in pieces of %d: %+v, whole: %+v", piece, got, whole)
-		}
-		if whole.Seen&wire.SeenUsage != 0 && whole.Usage.Basis != sluice.BasisProvider || len(whole.Error) > 1024 {
-			t.Errorf("%+v", whole)
-		}
-	})
+	wiretest.Fuzz(f, wiretest.Seeds(f, examples, "workers-ai"), workersai.Run)
 }
 
 // BenchmarkEvent is the cost of one event of a stream.
 func BenchmarkEvent(b *testing.B) {
-	var events [1000][]byte
-	for i := range events {
-		events[i] = fmt.Appendf(nil, `data: {"response":" %x","p":"abcdefghijklmnop"}`+"\n\n", i*i*i)
-	}
-	b.ReportAllocs()
-	i, m := len(events), wire.Meter(nil)
-	for b.Loop() {
-		if i == len(events) {
-			i, m = 0, workersai.Run(true)
-		}
-		m.Write(events[i])
-		i++
-	}
+	wiretest.Events(b, workersai.Run, func(i int) []byte {
+		return fmt.Appendf(nil, `data: {"response":" %x","p":"abcdefghijklmnop"}`+"\n\n", i*i*i)
+	})
 }
