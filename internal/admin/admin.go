@@ -1,5 +1,5 @@
 // Package admin is the management API: the reference's shapes under /client/v4, with our additions.
-// Its handlers read; nothing here changes a setting or a log entry, and one reads the prices anew.
+// Its handlers read; those that change something do it through what they are given, which decides.
 //
 // One table (routes.go) lists every route with the role it needs. A request is checked against the
 // admin token before it is routed, so that what the table does not know is closed as well. Answers
@@ -24,6 +24,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -46,6 +47,8 @@ type Deps struct {
 	// Settings returns the settings in force. It is called once per request; what it returns is not
 	// changed by anybody.
 	Settings func() *Settings
+	// Gateways changes the gateways. When a change is made, Settings has it.
+	Gateways *gateway.Set
 	// Status returns what the process knows of itself. It is cheap.
 	Status func() Status
 	// Prices returns which price catalogue is in use. RefreshPrices reads it anew from its source, and
@@ -63,9 +66,9 @@ type Deps struct {
 	Version string
 }
 
-// Settings is the part of the configuration that the API shows.
+// Settings is what the API shows of the configuration, and of what is stored.
 type Settings struct {
-	Accounts []Account
+	Gateways *gateway.Snapshot
 	// Provider tells whether a path segment names a provider, and gives its slug.
 	Provider func(segment string) (slug string, known bool)
 	// Endpoint is the address of the data plane, scheme, host and base path, without a slash at its
@@ -73,23 +76,6 @@ type Settings struct {
 	Endpoint string
 	BasePath string    // path prefix that a proxy in front leaves on: "/ai" or ""
 	Loaded   time.Time // when these settings came into force
-}
-
-// Account is one tenant.
-type Account struct {
-	ID       string
-	Aliases  []string
-	Gateways []Gateway // sorted by ID
-}
-
-// Gateway is the configuration of one gateway.
-type Gateway struct {
-	ID             string
-	CollectLogs    bool
-	CollectPayload bool
-	Authentication bool
-	MaxRows        int64  // most log entries that are kept; 0: no bound
-	WhenFull       string // "DELETE_OLDEST" or "STOP_INSERTING"
 }
 
 // server holds what all handlers share.
@@ -106,7 +92,7 @@ func New(d Deps) http.Handler {
 	router := chi.NewRouter()
 	router.Use(s.guard, sameOrigin)
 	router.NotFound(s.notFound)
-	router.MethodNotAllowed(s.methodNotAllowed)
+	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { s.methodNotAllowed(w, r, router) })
 
 	api := humachi.New(router, s.apiConfig())
 	api.UseMiddleware(clientErrors)

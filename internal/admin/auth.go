@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
 )
 
 // Role is what a caller may do. A role includes those before it.
@@ -142,8 +143,14 @@ func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
 	}))
 }
 
-func (s *server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Allow", http.MethodGet)
+func (s *server) methodNotAllowed(w http.ResponseWriter, r *http.Request, routes chi.Routes) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			allowed = append(allowed, method)
+		}
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	writeFailure(w, newFailure(http.StatusMethodNotAllowed, Fault{
 		Code: codeUnroutable, Message: "Method " + clip(r.Method, 20) + " is not supported here",
 	}))

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/gateway"
 )
 
 // The reference's codes.
@@ -32,6 +33,7 @@ func wireErrors() map[sluice.Kind]wireError {
 		sluice.KindNotFound:     {http.StatusNotFound, codeNotFound},
 		sluice.KindUnauthorized: {http.StatusUnauthorized, codeAuthentication},
 		sluice.KindForbidden:    {http.StatusForbidden, codeAuthentication},
+		sluice.KindConflict:     {http.StatusConflict, codeInvalid},
 		sluice.KindTooLarge:     {http.StatusRequestEntityTooLarge, codeInvalid},
 		sluice.KindUnsupported:  {http.StatusUnsupportedMediaType, codeInvalid},
 		sluice.KindUnavailable:  {http.StatusServiceUnavailable, codeInternal},
@@ -51,10 +53,10 @@ type Fault struct {
 // Failure is the answer to a call that failed.
 type Failure struct {
 	status   int
-	Success  bool     `json:"success" doc:"false"`
-	Errors   []Fault  `json:"errors"`
-	Messages []string `json:"messages"`
-	Result   *string  `json:"result" doc:"null"`
+	Success  bool      `json:"success" doc:"false"`
+	Errors   []Fault   `json:"errors"`
+	Messages []Message `json:"messages"`
+	Result   *string   `json:"result" doc:"null"`
 }
 
 // Error lists the faults, for logs.
@@ -69,8 +71,17 @@ func (f *Failure) Error() string {
 // GetStatus returns the HTTP status; huma asks for it.
 func (f *Failure) GetStatus() int { return f.status }
 
+// GetHeaders returns what goes beside the failure; huma asks for it. The reference's SDKs send a call again
+// that was answered with 409, unless they are told not to.
+func (f *Failure) GetHeaders() http.Header {
+	if f.status == http.StatusConflict {
+		return http.Header{"X-Should-Retry": {"false"}}
+	}
+	return nil
+}
+
 func newFailure(status int, faults ...Fault) *Failure {
-	return &Failure{status: status, Errors: faults, Messages: []string{}}
+	return &Failure{status: status, Errors: faults, Messages: []Message{}}
 }
 
 // failureOf turns err into what the caller may see of it.
@@ -78,6 +89,9 @@ func failureOf(err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
 		return f
+	}
+	if faults, ok := errors.AsType[gateway.Faults](err); ok {
+		return bodyFailure(faults)
 	}
 	e, ok := errors.AsType[*sluice.Error](err)
 	if !ok {
@@ -88,10 +102,27 @@ func failureOf(err error) *Failure {
 		return internalFailure()
 	}
 	fault := Fault{Code: wire.code, Message: e.Msg, Field: e.Field, Hint: e.Hint}
-	if e.Field != "" {
+	switch {
+	case e.Field == "":
+	case e.Kind == sluice.KindConflict: // with what is there, which a parameter cannot be
+		fault.Path = []string{"body", e.Field}
+	default:
 		fault.Path = []string{"query", e.Field}
 	}
 	return newFailure(wire.status, fault)
+}
+
+// bodyFailure says all that is wrong with a body.
+func bodyFailure(faults gateway.Faults) *Failure {
+	f := newFailure(http.StatusBadRequest)
+	for _, e := range faults {
+		fault := Fault{Code: codeInvalid, Message: e.Msg, Path: []string{"body"}, Field: e.Field, Hint: e.Hint}
+		if e.Field != "" {
+			fault.Path = append(fault.Path, e.Field)
+		}
+		f.Errors = append(f.Errors, fault)
+	}
+	return f
 }
 
 func internalFailure() *Failure {

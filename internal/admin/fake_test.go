@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +23,10 @@ import (
 	"go.uber.org/goleak"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/store/sqlstore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -268,19 +273,18 @@ type bench struct {
 
 func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	b := &bench{t: t, log: newFakeLog()}
-	settings := &Settings{
-		Accounts: []Account{
-			{ID: "default", Aliases: []string{"0123456789abcdef0123456789abcdef"}, Gateways: []Gateway{
-				{ID: "default", CollectLogs: true, CollectPayload: true, MaxRows: 10_000_000, WhenFull: "DELETE_OLDEST"},
-				{ID: "prod", CollectLogs: true},
-			}},
-			{ID: "other", Gateways: []Gateway{{ID: "default"}}},
-		},
+	set := newGateways(t)
+	settings := Settings{
 		Provider: func(segment string) (string, bool) { return "openai", segment == "openai" || segment == "open-ai" },
 		Endpoint: "http://gateway.test:8088/ai", Loaded: base,
 	}
 	b.deps = Deps{
-		Log: b.log, Settings: func() *Settings { return settings },
+		Log: b.log, Gateways: set,
+		Settings: func() *Settings {
+			now := settings
+			now.Gateways = set.Snapshot()
+			return &now
+		},
 		Status: func() Status { return Status{Version: "1.2.3", Started: base, DataDir: "data"} },
 		Token:  func() sluice.Secret { return sluice.NewSecret(token) },
 		Prices: func() Prices { return Prices{Version: "v1", Date: "2026-11-24", Models: 3, Source: "/etc/prices.json"} },
@@ -299,6 +303,30 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	t.Cleanup(transport.CloseIdleConnections)
 	b.client = &http.Client{Transport: transport}
 	return b
+}
+
+// newGateways makes the gateways of the tests, over a real store.
+func newGateways(t *testing.T) *gateway.Set {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sluice.yaml")
+	text := "accounts:\n  default: {aliases: [0123456789abcdef0123456789abcdef], gateways: {prod: {}}}\n  other: {gateways: {default: {}}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.Load(config.Source{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	set, err := gateway.Open(t.Context(), loaded, gateway.Options{Store: db, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 const (
@@ -332,14 +360,25 @@ type reply struct {
 	Result     json.RawMessage `json:"result"`
 	ResultInfo map[string]any  `json:"result_info"`
 	Errors     []Fault         `json:"errors"`
-	Messages   []string        `json:"messages"`
+	Messages   []Message       `json:"messages"`
 }
 
 // call gets path, without a connection, and reads the envelope, whose parts must all be there.
 func (b *bench) call(path string) reply {
 	b.t.Helper()
+	return b.send(http.MethodGet, path, "")
+}
+
+// send sends a call with a body, without a connection, and reads the envelope.
+func (b *bench) send(method, path, text string) reply {
+	b.t.Helper()
 	w := httptest.NewRecorder()
-	b.handler.ServeHTTP(w, mustRequest(b.t, http.MethodGet, b.server.URL+path))
+	r := mustRequest(b.t, method, b.server.URL+path)
+	if text != "" {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+		r.Header.Set("Content-Type", "application/json")
+	}
+	b.handler.ServeHTTP(w, r)
 	body := w.Body.Bytes()
 	v := reply{status: w.Code}
 	if err := json.Unmarshal(body, &v); err != nil {

@@ -2,14 +2,16 @@ package admin
 
 import (
 	"context"
+	"maps"
 	"net/http"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/gateway"
 )
 
 // AccountPath is the part of a path that names the account.
@@ -24,65 +26,47 @@ type GatewayPath struct {
 }
 
 // account finds the account that p names. Ids compare without case, as hexadecimal ones do.
-func (p AccountPath) account(s *Settings) (*Account, error) {
-	for i := range s.Accounts {
-		a := &s.Accounts[i]
-		if strings.EqualFold(a.ID, p.Account) || slices.ContainsFunc(a.Aliases, func(x string) bool { return strings.EqualFold(x, p.Account) }) {
-			return a, nil
-		}
+func (p AccountPath) account(s *Settings) (gateway.Account, error) {
+	a, ok := s.Gateways.Account(p.Account)
+	if !ok {
+		return a, &sluice.Error{Kind: sluice.KindNoGateway, Msg: "account not found", Hint: "accounts are configured under accounts"}
 	}
-	return nil, &sluice.Error{Kind: sluice.KindNoGateway, Msg: "account not found", Hint: "accounts are configured under accounts"}
+	return a, nil
 }
 
 // gateway finds the account and the gateway that p names.
-func (p GatewayPath) gateway(s *Settings) (*Account, *Gateway, error) {
+func (p GatewayPath) gateway(s *Settings) (gateway.Account, gateway.Entry, error) {
 	a, err := p.account(s)
 	if err != nil {
-		return nil, nil, err
+		return a, gateway.Entry{}, err
 	}
-	for i := range a.Gateways {
-		if strings.EqualFold(a.Gateways[i].ID, p.Gateway) {
-			return a, &a.Gateways[i], nil
+	e, err := s.Gateways.Entry(a.ID, strings.ToLower(p.Gateway))
+	if err != nil {
+		return a, e, &sluice.Error{
+			Kind: sluice.KindNoGateway, Msg: "gateway not found",
+			Hint: "GET " + prefix + "/accounts/" + a.ID + "/ai-gateway/gateways lists them",
 		}
 	}
-	return nil, nil, &sluice.Error{
-		Kind: sluice.KindNoGateway, Msg: "gateway not found",
-		Hint: "gateways are configured under accounts." + a.ID + ".gateways",
-	}
+	return a, e, nil
 }
 
-// GatewayView is a gateway in the reference's shape. What this version does not have is off or null.
+// GatewayView is a gateway in the reference's shape, with our additions.
 type GatewayView struct {
-	ID                      string  `json:"id"`
-	AccountID               string  `json:"account_id"`
-	IsDefault               bool    `json:"is_default"`
-	CreatedAt               string  `json:"created_at" format:"date-time"`
-	ModifiedAt              string  `json:"modified_at" format:"date-time"`
-	CollectLogs             bool    `json:"collect_logs"`
-	CollectPayload          bool    `json:"collect_payload" doc:"ours: whether bodies are stored"`
-	Authentication          bool    `json:"authentication"`
-	CacheTTL                *int64  `json:"cache_ttl" doc:"seconds; null: off"`
-	CacheInvalidateOnUpdate bool    `json:"cache_invalidate_on_update"`
-	RateLimitingInterval    *int64  `json:"rate_limiting_interval" doc:"seconds; null: off"`
-	RateLimitingLimit       *int64  `json:"rate_limiting_limit" doc:"null: off"`
-	RateLimitingTechnique   *string `json:"rate_limiting_technique"`
-	LogManagement           *int64  `json:"log_management" doc:"most log entries; null: no bound"`
-	LogManagementStrategy   *string `json:"log_management_strategy"`
-	Logpush                 bool    `json:"logpush"`
-	LogpushPublicKey        *string `json:"logpush_public_key"`
+	ID         string `json:"id"`
+	AccountID  string `json:"account_id"`
+	IsDefault  bool   `json:"is_default"`
+	CreatedAt  string `json:"created_at" format:"date-time"`
+	ModifiedAt string `json:"modified_at" format:"date-time"`
+	Origin     string `json:"origin" enum:"builtin,file,stored" doc:"ours: who manages it. builtin: it exists by itself; file: the configuration, and it is read-only here; stored: this API"`
+	Version    int64  `json:"version" doc:"ours: another one after every change"`
+	gateway.Settings
 }
 
-func viewGateway(s *Settings, a *Account, g *Gateway) GatewayView {
-	v := GatewayView{
-		ID: g.ID, AccountID: a.ID, IsDefault: g.ID == "default",
-		CreatedAt: stamp(s.Loaded), ModifiedAt: stamp(s.Loaded),
-		CollectLogs: g.CollectLogs, CollectPayload: g.CollectPayload, Authentication: g.Authentication,
-		LogManagementStrategy: optional(g.WhenFull),
+func viewGateway(e gateway.Entry) GatewayView {
+	return GatewayView{
+		ID: e.ID, AccountID: e.Account, IsDefault: e.ID == gateway.Default,
+		CreatedAt: stamp(e.Created), ModifiedAt: stamp(e.Modified), Origin: string(e.Origin), Version: e.Version, Settings: e.Settings,
 	}
-	if g.MaxRows > 0 {
-		v.LogManagement = &g.MaxRows
-	}
-	return v
 }
 
 // PageInfo says where in a list a page lies.
@@ -102,15 +86,14 @@ type listGatewaysInput struct {
 }
 
 func (s *server) listGateways(_ context.Context, in *listGatewaysInput) (*output[ListEnvelope[GatewayView, PageInfo]], error) {
-	settings := s.Settings()
-	a, err := in.account(settings)
+	a, err := in.account(s.Settings())
 	if err != nil {
 		return nil, err
 	}
 	var found []GatewayView
-	for i := range a.Gateways {
-		if strings.Contains(strings.ToLower(a.Gateways[i].ID), strings.ToLower(in.Search)) {
-			found = append(found, viewGateway(settings, a, &a.Gateways[i]))
+	for _, e := range a.Entries() {
+		if strings.Contains(e.ID, strings.ToLower(in.Search)) {
+			found = append(found, viewGateway(e))
 		}
 	}
 	total := len(found)
@@ -123,12 +106,107 @@ func (s *server) listGateways(_ context.Context, in *listGatewaysInput) (*output
 }
 
 func (s *server) getGateway(_ context.Context, in *GatewayPath) (*output[Envelope[GatewayView]], error) {
-	settings := s.Settings()
-	a, g, err := in.gateway(settings)
+	_, e, err := in.gateway(s.Settings())
 	if err != nil {
 		return nil, err
 	}
-	return answer(viewGateway(settings, a, g)), nil
+	return answer(viewGateway(e)), nil
+}
+
+type createGatewayInput struct {
+	AccountPath
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (s *server) createGateway(ctx context.Context, in *createGatewayInput) (*output[Envelope[GatewayView]], error) {
+	a, err := in.account(s.Settings())
+	if err != nil {
+		return nil, err
+	}
+	body, err := gateway.ParseBody(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Gateways.Create(ctx, a.ID, body)
+	return changedGateway(e, body, err)
+}
+
+type updateGatewayInput struct {
+	GatewayPath
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (s *server) updateGateway(ctx context.Context, in *updateGatewayInput) (*output[Envelope[GatewayView]], error) {
+	_, g, err := in.gateway(s.Settings())
+	if err != nil {
+		return nil, err
+	}
+	body, err := gateway.ParseBody(in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Gateways.Update(ctx, g.Account, g.ID, body)
+	return changedGateway(e, body, err)
+}
+
+// changedGateway answers with what a body made of a gateway, and names what it means nothing by.
+func changedGateway(e gateway.Entry, body gateway.Body, err error) (*output[Envelope[GatewayView]], error) {
+	if err != nil {
+		return nil, err
+	}
+	out := answer(viewGateway(e))
+	for _, name := range body.Ignored {
+		out.Body.Messages = append(out.Body.Messages, Message{Code: codeInvalid, Message: "ignored, because no setting has this name: " + clip(name, 64)})
+	}
+	return out, nil
+}
+
+func (s *server) deleteGateway(ctx context.Context, in *GatewayPath) (*output[Envelope[GatewayView]], error) {
+	_, g, err := in.gateway(s.Settings())
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.Gateways.Delete(ctx, g.Account, g.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answer(viewGateway(e)), nil
+}
+
+// handleGateway is handle for a body that sets a gateway up. It is read as bytes, which huma describes as
+// nothing else.
+func handleGateway[I, O any](f func(*server, context.Context, *I) (*O, error)) func(*server, huma.API, huma.Operation) {
+	return func(s *server, api huma.API, op huma.Operation) {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		op.SkipValidateBody, op.MaxBodyBytes = true, maxGatewayBytes // ParseBody is stricter
+		handle(f)(s, api, op)
+		op.RequestBody.Content["application/json"].Schema = gatewaySchema(api.OpenAPI().Components.Schemas, op.Method == http.MethodPost)
+	}
+}
+
+// maxGatewayBytes bounds what a call says of a gateway: five documents, and some room.
+const maxGatewayBytes = 512 << 10
+
+// gatewaySchema describes what a call says of a gateway.
+func gatewaySchema(schemas huma.Registry, withID bool) *huma.Schema {
+	s := *schemas.Schema(reflect.TypeFor[gateway.Settings](), false, "")
+	s.Required, s.AdditionalProperties = nil, true
+	s.Properties = maps.Clone(s.Properties)
+	for _, f := range gateway.Fields() {
+		if f.Required {
+			s.Required = append(s.Required, f.Name)
+		}
+		if f.Type == gateway.FieldNumber && !f.Null {
+			property := *s.Properties[f.Name]
+			property.Nullable = true // it sets the default
+			s.Properties[f.Name] = &property
+		}
+	}
+	if withID {
+		s.Properties["id"] = &huma.Schema{Type: huma.TypeString, Pattern: "^[a-z0-9_-]{1,64}$"}
+		s.Required = append(s.Required, "id")
+	}
+	return &s
 }
 
 type getURLInput struct {

@@ -43,11 +43,17 @@ func routes() []route {
 	get := func(role Role, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
 		return route{Route{http.MethodGet, pattern, role, id, summary}, register}
 	}
+	change := func(method, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
+		return route{Route{method, pattern, RoleAdmin, id, summary}, register}
+	}
 	const logs = scope + "/gateways/{gateway}/logs"
 	return []route{
 		get(RoleViewer, prefix+"/openapi.json", "openapi-json", "This API as an OpenAPI 3.1 document", handle((*server).openAPIJSON)),
 		get(RoleViewer, prefix+"/openapi.yaml", "openapi-yaml", "This API as an OpenAPI 3.1 document, YAML", handle((*server).openAPIYAML)),
 		get(RoleViewer, scope+"/gateways", "list-gateways", "List gateways", handle((*server).listGateways)),
+		change(http.MethodPost, scope+"/gateways", "create-gateway", "Create a gateway", handleGateway((*server).createGateway)),
+		change(http.MethodPut, scope+"/gateways/{gateway}", "update-gateway", "Update a gateway: what is left out stays, null sets back", handleGateway((*server).updateGateway)),
+		change(http.MethodDelete, scope+"/gateways/{gateway}", "delete-gateway", "Delete a gateway", handle((*server).deleteGateway)),
 		get(RoleViewer, scope+"/gateways/{gateway}", "get-gateway", "Get a gateway", handle((*server).getGateway)),
 		get(RoleViewer, scope+"/gateways/{gateway}/url/{provider}", "get-gateway-url", "Get the address to call a provider at", handle((*server).getURL)),
 		get(RoleViewer, logs, "list-logs", "List log entries", handle((*server).listLogs)),
@@ -58,10 +64,7 @@ func routes() []route {
 		get(RoleViewer, scope+"/events", "follow-events", "Follow log entries as they come, as server-sent events", handle((*server).followEvents)),
 		get(RoleViewer, scope+"/analytics", "get-analytics", "Sums over time, from roll-ups", handle((*server).getAnalytics)),
 		get(RoleViewer, scope+"/prices", "get-prices", "Which price catalogue is in use", handle((*server).getPrices)),
-		{
-			Route{http.MethodPost, scope + "/prices/refresh", RoleAdmin, "refresh-prices", "Read the price catalogue anew from its source"},
-			handle((*server).refreshPrices),
-		},
+		change(http.MethodPost, scope+"/prices/refresh", "refresh-prices", "Read the price catalogue anew from its source", handle((*server).refreshPrices)),
 		get(RoleViewer, scope+"/status", "get-status", "What the process is doing", handle((*server).getStatus)),
 	}
 }
@@ -98,25 +101,31 @@ func handle[I, O any](f func(*server, context.Context, *I) (*O, error)) func(*se
 
 // Envelope is around every answer that is not a body or a stream.
 type Envelope[T any] struct {
-	Success  bool     `json:"success"`
-	Result   T        `json:"result"`
-	Errors   []Fault  `json:"errors"`
-	Messages []string `json:"messages"`
+	Success  bool      `json:"success"`
+	Result   T         `json:"result"`
+	Errors   []Fault   `json:"errors"`
+	Messages []Message `json:"messages"`
+}
+
+// Message tells something beside an answer.
+type Message struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
 }
 
 // ListEnvelope is an Envelope of a list; Info says where in it the page lies.
 type ListEnvelope[T, Info any] struct {
-	Success    bool     `json:"success"`
-	Result     []T      `json:"result"`
-	ResultInfo Info     `json:"result_info"`
-	Errors     []Fault  `json:"errors"`
-	Messages   []string `json:"messages"`
+	Success    bool      `json:"success"`
+	Result     []T       `json:"result"`
+	ResultInfo Info      `json:"result_info"`
+	Errors     []Fault   `json:"errors"`
+	Messages   []Message `json:"messages"`
 }
 
 type output[T any] struct{ Body T }
 
 func answer[T any](result T) *output[Envelope[T]] {
-	return &output[Envelope[T]]{Envelope[T]{Success: true, Result: result, Errors: []Fault{}, Messages: []string{}}}
+	return &output[Envelope[T]]{Envelope[T]{Success: true, Result: result, Errors: []Fault{}, Messages: []Message{}}}
 }
 
 func listAnswer[T, Info any](result []T, info Info) *output[ListEnvelope[T, Info]] {
@@ -124,6 +133,6 @@ func listAnswer[T, Info any](result []T, info Info) *output[ListEnvelope[T, Info
 		result = []T{} // null would end a client's paging with an error
 	}
 	return &output[ListEnvelope[T, Info]]{ListEnvelope[T, Info]{
-		Success: true, Result: result, ResultInfo: info, Errors: []Fault{}, Messages: []string{},
+		Success: true, Result: result, ResultInfo: info, Errors: []Fault{}, Messages: []Message{},
 	}}
 }

@@ -120,8 +120,8 @@ func (s *server) getStatus(ctx context.Context, in *AccountPath) (*output[Envelo
 		v.Log.CompleteUntil = knownStamp(until)
 	}
 	byGateway := s.traffic(ctx, a.ID, now, &v)
-	for i := range a.Gateways {
-		g := GatewayStatus{ID: a.Gateways[i].ID}
+	for _, e := range a.Entries() {
+		g := GatewayStatus{ID: e.ID}
 		if v.LastMinute != nil {
 			t := byGateway[g.ID]
 			t.WindowSeconds = v.LastMinute.WindowSeconds

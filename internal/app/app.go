@@ -161,7 +161,7 @@ func (a *App) open(ctx, base context.Context) error {
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table))
 	a.admin = admin.New(admin.Deps{
-		Log: a.log, Settings: a.view.Load, Status: a.status, Logger: a.logger,
+		Log: a.log, Settings: a.shown, Gateways: a.gateways, Status: a.status, Logger: a.logger,
 		Token:  func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
 		Prices: a.priceState, RefreshPrices: a.refreshNow,
 		Done: a.stopping, Version: a.options.Version,

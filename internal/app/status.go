@@ -10,9 +10,9 @@ import (
 	"github.com/sluicehq/sluice/internal/provider"
 )
 
-// viewSettings is what the management API shows of c.
+// viewSettings is what the management API shows of c; shown adds the gateways.
 func viewSettings(c *config.Config, table *provider.Table) *admin.Settings {
-	v := &admin.Settings{
+	return &admin.Settings{
 		BasePath: c.BasePath, Loaded: time.Now().UTC(),
 		Provider: func(segment string) (string, bool) {
 			p, ok := table.Find(segment)
@@ -22,20 +22,13 @@ func viewSettings(c *config.Config, table *provider.Table) *admin.Settings {
 			return p.Slug, true
 		},
 	}
-	for _, id := range slices.Sorted(maps.Keys(c.Accounts)) {
-		a := c.Accounts[id]
-		view := admin.Account{ID: id, Aliases: a.Aliases}
-		for _, gateway := range slices.Sorted(maps.Keys(a.Gateways)) {
-			g := a.Gateways[gateway]
-			view.Gateways = append(view.Gateways, admin.Gateway{
-				ID: gateway, CollectLogs: g.CollectLogs == nil || *g.CollectLogs,
-				CollectPayload: g.CollectPayload == nil || *g.CollectPayload,
-				MaxRows:        c.Log.MaxRows, WhenFull: c.Log.WhenFull,
-			})
-		}
-		v.Accounts = append(v.Accounts, view)
-	}
-	return v
+}
+
+// shown returns what the management API shows now.
+func (a *App) shown() *admin.Settings {
+	v := *a.view.Load()
+	v.Gateways = a.gateways.Snapshot()
+	return &v
 }
 
 // status is what the process knows of itself.

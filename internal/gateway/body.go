@@ -60,8 +60,9 @@ func ParseBody(text []byte) (Body, error) {
 		return Body{}, Faults{fault("", "the body is not a gateway: "+err.Error(), "send one JSON object")}
 	}
 	b := Body{members: members}
+	fields := Fields()
 	for name := range members {
-		if !slices.Contains(readOnly(), name) && !slices.ContainsFunc(Fields(), func(f Field) bool { return f.Name == name }) {
+		if !slices.Contains(readOnly(), name) && !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
 			b.Ignored = append(b.Ignored, name)
 		}
 	}
@@ -200,17 +201,36 @@ func (f *Field) read(v reflect.Value, raw json.RawMessage) bool {
 		}
 		v.SetString(s)
 	case FieldJSON:
-		var compact bytes.Buffer
-		if len(raw) > maxDocument || json.Compact(&compact, raw) != nil || !formFits(f.form, raw) {
+		if len(raw) > maxDocument || !formFits(f.form, raw) {
 			return false
 		}
-		v.SetBytes(compact.Bytes())
+		text, err := canonical(raw)
+		if err != nil {
+			return false
+		}
+		v.SetBytes(text)
 	}
 	return true
 }
 
 // maxDocument bounds a setting that is JSON of its own.
 const maxDocument = 64 << 10
+
+// canonical returns a document in one way of writing it, so that the same, escaped in another way or in
+// another order, is no change. Numbers keep their digits.
+func canonical(raw json.RawMessage) ([]byte, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
 
 // wholeNumber reads a JSON number without a fraction. Some clients write 300 as 300.0 or 3e2.
 func wholeNumber(raw json.RawMessage) (int64, bool) {

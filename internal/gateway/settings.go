@@ -20,29 +20,29 @@ import (
 //
 // The tags are read by all who need them: json is the name; minimum, maximum, minLength, maxLength and
 // enum bound a value; doc says what it is; unit is that of the number ("s", "ms"), where a duration may be
-// written in its place; required:"true" marks what create and update must name; ours:"true" what the
-// reference does not have. A test holds the bounds against those of the configuration file.
+// written in its place; required:"true" marks what create and update must name; a doc that begins with "ours: "
+// is of what the reference does not have. A test holds the bounds against those of the configuration file.
 type Settings struct {
 	Authentication          bool            `json:"authentication" doc:"callers need a gateway token"`
 	ByokOnly                bool            `json:"byok_only" doc:"only calls with a provider key of their own"`
 	CacheInvalidateOnUpdate bool            `json:"cache_invalidate_on_update" required:"true" doc:"a change of the settings forgets cached answers"`
 	CacheTTL                int64           `json:"cache_ttl" required:"true" minimum:"0" maximum:"3153600000" unit:"s" doc:"how long answers are cached; 0 or null: off, stored as 0"`
 	CollectLogs             bool            `json:"collect_logs" required:"true" doc:"write a log entry for each request"`
-	CollectPayload          bool            `json:"collect_payload" ours:"true" doc:"store request and answer bodies with the entry"`
+	CollectPayload          bool            `json:"collect_payload" doc:"ours: store request and answer bodies with the entry"`
 	DLP                     json.RawMessage `json:"dlp" form:"object" doc:"stored only"`
 	Guardrails              json.RawMessage `json:"guardrails" form:"object" doc:"stored only"`
-	Hedge                   int64           `json:"hedge" minimum:"0" maximum:"100" ours:"true" doc:"most hedged calls, percent of all; 0: none"`
+	Hedge                   int64           `json:"hedge" minimum:"0" maximum:"100" doc:"ours: most hedged calls, percent of all; 0: none"`
 	LogClassification       bool            `json:"log_classification" doc:"stored only"`
 	LogManagement           *int64          `json:"log_management" minimum:"10000" maximum:"10000000" doc:"most log entries; null: no bound of its own"`
 	LogManagementStrategy   *string         `json:"log_management_strategy" enum:"STOP_INSERTING,DELETE_OLDEST" doc:"what happens at log_management"`
 	Logpush                 bool            `json:"logpush" doc:"stored only"`
 	LogpushPublicKey        *string         `json:"logpush_public_key" minLength:"16" maxLength:"1024" doc:"stored only"`
-	MetadataEntries         int64           `json:"metadata_entries" minimum:"0" maximum:"64" ours:"true" doc:"most entries of cf-aig-metadata that are kept"`
+	MetadataEntries         int64           `json:"metadata_entries" minimum:"0" maximum:"64" doc:"ours: most entries of cf-aig-metadata that are kept"`
 	OTel                    json.RawMessage `json:"otel" form:"otel" doc:"stored only: a list of objects with url and headers"`
 	RateLimitingInterval    *int64          `json:"rate_limiting_interval" required:"true" minimum:"0" maximum:"3153600000" unit:"s" doc:"window of the rate limit; 0 or null: off"`
 	RateLimitingLimit       *int64          `json:"rate_limiting_limit" required:"true" minimum:"0" maximum:"9007199254740991" doc:"most requests in a window; 0 or null: off"`
 	RateLimitingTechnique   *string         `json:"rate_limiting_technique" enum:"fixed,sliding" doc:"fixed: windows cut by the clock, and what null means; sliding: any interval"`
-	RequestTimeout          *int64          `json:"request_timeout" minimum:"0" maximum:"3600000" unit:"ms" ours:"true" doc:"how long a try waits for the first byte; 0 or null: no bound of its own"`
+	RequestTimeout          *int64          `json:"request_timeout" minimum:"0" maximum:"3600000" unit:"ms" doc:"ours: how long a try waits for the first byte; 0 or null: no bound of its own"`
 	RetryBackoff            *string         `json:"retry_backoff" enum:"constant,linear,exponential" doc:"how the wait grows from try to try; null: constant"`
 	RetryDelay              *int64          `json:"retry_delay" minimum:"0" maximum:"60000" unit:"ms" doc:"wait before the second try"`
 	RetryMaxAttempts        *int64          `json:"retry_max_attempts" minimum:"1" maximum:"5" doc:"most tries, the first counted; null: 1"`
@@ -204,9 +204,9 @@ func Fields() []Field {
 func newField(i int, s reflect.StructField) Field {
 	tag := s.Tag
 	f := Field{
-		Name: tag.Get("json"), Required: tag.Get("required") == "true", Ours: tag.Get("ours") == "true",
-		Unit: tag.Get("unit"), Help: tag.Get("doc"), index: i, form: tag.Get("form"),
+		Name: tag.Get("json"), Required: tag.Get("required") == "true", Unit: tag.Get("unit"), index: i, form: tag.Get("form"),
 	}
+	f.Help, f.Ours = strings.CutPrefix(tag.Get("doc"), "ours: ")
 	if enum := tag.Get("enum"); enum != "" {
 		f.Enum = strings.Split(enum, ",")
 	}

@@ -179,6 +179,17 @@ func TestNullSetsBackAndWhatIsLeftOutStays(t *testing.T) {
 	}
 }
 
+func TestADocumentWrittenInAnotherWayIsTheSame(t *testing.T) {
+	a, b := Defaults(), Defaults()
+	name := `{"cache_invalidate_on_update":true,"cache_ttl":0,"collect_logs":true,"rate_limiting_interval":0,"rate_limiting_limit":0,"dlp":`
+	if err := errors.Join(parsed(t, name+`{"a":"<\u00e9","n":1.50}}`).apply(&a), parsed(t, name+"{ \"n\":1.50,\"a\":\"\\u003c\u00e9\"}}").apply(&b)); err != nil {
+		t.Fatal(err)
+	}
+	if a.digest() != b.digest() || string(a.DLP) != `{"a":"<é","n":1.50}` {
+		t.Errorf("%s and %s", a.DLP, b.DLP)
+	}
+}
+
 func TestAllThatIsWrongComesInOneAnswer(t *testing.T) {
 	wrong := map[string][]string{
 		"authentication": {`"true"`, `1`, `{}`}, "collect_logs": {`null`}, "cache_ttl": {`-1`, `1.5`, `"300"`, `true`, `1e300`, `99999999999999999999`},
