@@ -68,8 +68,7 @@ var plan = answer.Compile([]answer.Place[what]{ //nolint:gochecknoglobals // imm
 
 // meter reads one answer.
 type meter struct {
-	in     answer.Reader
-	r      wire.Reading
+	answer.Meter
 	counts Counts
 	kind   string // the last type of an event: repeated ones cost nothing
 	typed  bool   // the current text has a type
@@ -78,25 +77,18 @@ type meter struct {
 
 func newMeter(stream bool) wire.Meter {
 	m := &meter{}
-	m.in.Reset(plan.Set, stream, (*handler)(m))
+	m.In.Reset(plan.Set, stream, (*handler)(m))
 	return m
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
-	m.counts.Tell(&m.r)
-	return m.r
+	m.In.Close()
+	m.counts.Tell(&m.R)
+	return m.R
 }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter
-
-// Begin takes the beginning of a whole answer: the one event of a stream of one.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
 
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
@@ -105,14 +97,14 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 		h.typed = true
 		answer.Remember(&h.kind, v)
 	case model:
-		answer.Remember(&h.r.Model, v)
+		answer.Remember(&h.R.Model, v)
 	case usage:
 		h.counts.Take(v)
 	case finish:
-		answer.Remember(&h.r.Finish, v)
+		answer.Remember(&h.R.Finish, v)
 	case content:
 		if v.Kind != jsonscan.Number && v.Kind != jsonscan.Bool {
-			h.r.Seen |= wire.SeenEvent | wire.SeenContent
+			h.Content()
 		}
 	case failure:
 		h.fault.Error(v)
@@ -130,22 +122,18 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 
 // End takes the end of an event, or of the whole answer.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
 	if h.typed && h.kind == "error" {
 		h.fault.Set()
 	}
-	if text, failed := h.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&h.fault)
 	final := !t.Event && t.Whole || h.typed && h.kind == "message_stop"
 	if final {
-		h.r.Seen |= wire.SeenEnd
+		h.R.Seen |= wire.SeenEnd
 	}
 	// Counts of a message_delta are cumulative, and the one with the stop reason is the last.
-	last := h.typed && h.kind == "message_delta" && h.r.Finish != ""
+	last := h.typed && h.kind == "message_delta" && h.R.Finish != ""
 	if (final || last) && h.counts.Known() {
-		h.r.Seen |= wire.SeenUsage
+		h.R.Seen |= wire.SeenUsage
 	}
 	h.typed, h.fault = false, answer.Fault{}
 }

@@ -12,8 +12,7 @@ import (
 // texts reads the texts of one answer: Converse's own, and those of the models behind InvokeModel. Of
 // Anthropic's and OpenAI's dialects it reads whole answers only; their streams have their own meters.
 type texts struct {
-	in     answer.Reader
-	r      wire.Reading
+	answer.Meter
 	counts counts
 	claude anthropic.Counts
 	chat   sluice.Usage
@@ -29,18 +28,14 @@ type texts struct {
 
 func newTexts(stream bool) wire.Meter {
 	m := &texts{}
-	m.in.Reset(plan.Set, stream, (*handler)(m))
+	m.In.Reset(plan.Set, stream, (*handler)(m))
 	return m
 }
 
-func (m *texts) Write(p []byte) { m.in.Write(p) }
-
-func (m *texts) Seen() wire.Sighting { return m.r.Seen }
-
 func (m *texts) Close() wire.Reading {
-	m.in.Close()
-	m.tell(&m.r)
-	return m.r
+	m.In.Close()
+	m.tell(&m.R)
+	return m.R
 }
 
 // tell writes what was counted into r.
@@ -63,28 +58,25 @@ func (m *texts) tell(r *wire.Reading) {
 // handler is the meter as the answer's reader sees it.
 type handler texts
 
-// Begin takes the beginning of a whole answer: the one event of a stream of one.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
-
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
 	switch plan.Tells(path) {
 	case model:
-		answer.Remember(&h.r.Model, v)
+		answer.Remember(&h.R.Model, v)
 	case usage:
 		h.answered = true
 		h.usage(v)
 	case closing:
 		h.closing = true
 	case finish:
-		answer.Remember(&h.r.Finish, v)
+		answer.Remember(&h.R.Finish, v)
 	case tier:
 		answer.Remember(&h.tier, v)
 	case speed:
 		answer.Remember(&h.speed, v)
 	case content:
 		h.answered = true
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 	case failure:
 		h.fault.Error(v)
 	case message:
@@ -114,7 +106,7 @@ func (h *handler) count(path int, v jsonscan.Value) {
 		h.sums.output.Add(v)
 	case picture:
 		h.answered = true
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 		h.sums.images = answer.Count{N: h.sums.images.N + 1, Known: true}
 	}
 }
@@ -142,7 +134,6 @@ func (h *handler) usage(v jsonscan.Value) {
 // End takes the end of an event, or of the whole answer. Converse tells the usage in the last event of a
 // stream, behind the one with the reason to stop.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
 	if h.sums != (sums{}) {
 		h.counts.sums = h.sums
 	}
@@ -150,15 +141,12 @@ func (h *handler) End(t answer.Text) {
 		h.fault.Set()
 		h.fault.Fallback(h.flat)
 	}
-	if text, failed := h.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&h.fault)
 	if t.Whole && (!t.Event || h.closing) {
-		h.r.Seen |= wire.SeenEnd
+		h.R.Seen |= wire.SeenEnd
 		var r wire.Reading
 		if (*texts)(h).tell(&r); r.Usage.Known() {
-			h.r.Seen |= wire.SeenUsage
+			h.R.Seen |= wire.SeenUsage
 		}
 	}
 	h.sums, h.fault, h.flat, h.answered, h.closing = sums{}, answer.Fault{}, "", false, false

@@ -14,7 +14,7 @@ import (
 // it is given, whatever the request asked for, and also reads error bodies.
 func Chat(bool) wire.Meter {
 	m := &meter{}
-	m.in.ResetLines(plan.Set, (*handler)(m))
+	m.In.ResetLines(plan.Set, (*handler)(m))
 	return m
 }
 
@@ -65,28 +65,20 @@ func places() []answer.Place[what] {
 
 // meter reads one answer.
 type meter struct {
-	in    answer.Reader
-	r     wire.Reading
+	answer.Meter
 	kind  string // the last type of an event: repeated ones cost nothing
 	typed bool   // the current text has a type
 	flat  string // the current text's message, where that is a text
 	fault answer.Fault
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
-	return m.r
+	m.In.Close()
+	return m.R
 }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter
-
-// Begin takes the beginning of the first text.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
 
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
@@ -95,13 +87,13 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 		h.typed = true
 		answer.Remember(&h.kind, v)
 	case finish:
-		answer.Remember(&h.r.Finish, v)
+		answer.Remember(&h.R.Finish, v)
 	case counts:
 		if u := usageOf(v); u.Known() {
-			h.r.Usage = u
+			h.R.Usage = u
 		}
 	case content:
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 	case failure:
 		h.fault.Error(v)
 	case message:
@@ -114,23 +106,23 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 // End takes the end of a text. A stream ends with message-end or stream-end; the "[DONE]" that version 2
 // sends after it says nothing new. An error is a message alone: {"message","id"}.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
+	h.R.Seen |= wire.SeenEvent
 	last := h.typed && (h.kind == "message-end" || h.kind == "stream-end")
-	if h.flat != "" && !h.typed || last && h.r.Finish == "ERROR" {
+	if h.flat != "" && !h.typed || last && h.R.Finish == "ERROR" {
 		h.fault.Set()
 	}
 	h.fault.Fallback(h.flat)
 	if text, failed := h.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
+		h.R.Seen |= wire.SeenError
+		h.R.Error = text
 		if text == "" {
-			h.r.Error = h.r.Finish
+			h.R.Error = h.R.Finish
 		}
 	}
 	if last || t.Sentinel || t.Whole && !h.typed {
-		h.r.Seen |= wire.SeenEnd
-		if h.r.Usage.Known() {
-			h.r.Seen |= wire.SeenUsage
+		h.R.Seen |= wire.SeenEnd
+		if h.R.Usage.Known() {
+			h.R.Seen |= wire.SeenUsage
 		}
 	}
 	h.typed, h.flat, h.fault = false, "", answer.Fault{}

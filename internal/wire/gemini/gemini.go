@@ -28,9 +28,8 @@ func Predict(stream bool) wire.Meter { return newMeter(&predict, stream) }
 
 // meter reads one answer.
 type meter struct {
+	answer.Meter
 	plan    *answer.Plan[what]
-	in      answer.Reader
-	r       wire.Reading
 	counts  counts
 	fault   answer.Fault
 	blocked bool // the prompt was
@@ -56,32 +55,25 @@ type prediction struct {
 
 func newMeter(p *answer.Plan[what], stream bool) wire.Meter {
 	m := &meter{plan: p}
-	m.in.Reset(p.Set, stream, (*handler)(m))
+	m.In.Reset(p.Set, stream, (*handler)(m))
 	return m
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
-	m.r.Usage = m.counts.usage(m.r.Finish != "")
-	m.r.Tier = m.counts.served()
-	return m.r
+	m.In.Close()
+	m.R.Usage = m.counts.usage(m.R.Finish != "")
+	m.R.Tier = m.counts.served()
+	return m.R
 }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter
 
-// Begin takes the beginning of a whole answer: the one event of a stream of one.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
-
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
 	switch h.plan.Tells(path) {
 	case model:
-		answer.Remember(&h.r.Model, v)
+		answer.Remember(&h.R.Model, v)
 	case usage:
 		h.counts.take(v)
 	case choice:
@@ -93,13 +85,13 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 		}
 	case finish:
 		h.candidate.finish = h.candidate.finish || v.Kind == jsonscan.String
-		answer.Remember(&h.r.Finish, v)
+		answer.Remember(&h.R.Finish, v)
 	case block:
-		if h.blocked = h.blocked || v.Kind == jsonscan.String; h.r.Finish == "" {
-			answer.Remember(&h.r.Finish, v)
+		if h.blocked = h.blocked || v.Kind == jsonscan.String; h.R.Finish == "" {
+			answer.Remember(&h.R.Finish, v)
 		}
 	case content:
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 	case failure:
 		h.fault.Error(v)
 	case message:
@@ -152,22 +144,18 @@ func (h *handler) endPrediction() {
 // End takes the end of an event, or of the whole answer. A stream has no end of its own: it ends with the
 // chunk in which the last candidate does.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
 	h.endCandidate()
 	h.endPrediction()
 	if h.sums != (sums{}) {
 		h.counts.sums, h.sums = h.sums, sums{}
 	}
-	if text, failed := h.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&h.fault)
 	h.fault = answer.Fault{}
 	if !t.Whole || t.Event && !h.blocked && (h.begun == 0 || h.begun != h.ended) {
 		return
 	}
-	h.r.Seen |= wire.SeenEnd
+	h.R.Seen |= wire.SeenEnd
 	if h.counts.usage(true) != (sluice.Usage{}) {
-		h.r.Seen |= wire.SeenUsage
+		h.R.Seen |= wire.SeenUsage
 	}
 }

@@ -19,7 +19,7 @@ import (
 // request asked for a stream.
 func Generate(stream bool) wire.Meter {
 	m := &meter{}
-	m.in.Reset(plan.Set, stream, (*handler)(m))
+	m.In.Reset(plan.Set, stream, (*handler)(m))
 	return m
 }
 
@@ -54,8 +54,7 @@ var plan = answer.Compile(answer.Under([]answer.Place[what]{ //nolint:gochecknog
 
 // meter reads one answer.
 type meter struct {
-	in   answer.Reader
-	r    wire.Reading
+	answer.Meter
 	head counts
 	body counts
 	text text
@@ -86,16 +85,12 @@ func headCount(h sluice.Header, name string) answer.Count {
 	return answer.Count{N: n, Known: true}
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
+	m.In.Close()
 	c := m.counts()
-	c.input.To(&m.r.Usage, sluice.Input)
-	c.output.To(&m.r.Usage, sluice.Output)
-	return m.r
+	c.input.To(&m.R.Usage, sluice.Input)
+	c.output.To(&m.R.Usage, sluice.Output)
+	return m.R
 }
 
 // counts returns what is known of each count.
@@ -113,18 +108,15 @@ func (m *meter) counts() counts {
 // handler is the meter as the answer's reader sees it.
 type handler meter
 
-// Begin takes the beginning of a whole answer: the one event of a stream of one.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
-
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
 	x := &h.text
 	switch plan.Tells(path) {
 	case generated:
 		x.last = true
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 	case token:
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 	case input:
 		x.input.Add(v)
 	case output:
@@ -132,7 +124,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 	case prefill:
 		x.prefill++
 	case finish:
-		answer.Remember(&h.r.Finish, v)
+		answer.Remember(&h.R.Finish, v)
 	case failure:
 		x.fault.Error(v)
 	case message:
@@ -145,12 +137,8 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 // End takes the end of an event, or of the whole answer. A stream has no end of its own: its last event
 // is the one with the whole text. The prompt's tokens may be listed instead of being counted.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
 	x := &h.text
-	if text, failed := x.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&x.fault)
 	if !x.input.Known && x.prefill > 0 && t.Whole {
 		x.input = answer.Count{N: x.prefill, Known: true}
 	}
@@ -161,9 +149,9 @@ func (h *handler) End(t answer.Text) {
 		h.body.output = x.output
 	}
 	if t.Sentinel || t.Whole && (x.last || !t.Event) {
-		h.r.Seen |= wire.SeenEnd
+		h.R.Seen |= wire.SeenEnd
 		if c := (*meter)(h).counts(); c.input.Known || c.output.Known {
-			h.r.Seen |= wire.SeenUsage
+			h.R.Seen |= wire.SeenUsage
 		}
 	}
 	*x = text{}

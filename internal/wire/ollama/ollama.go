@@ -15,7 +15,7 @@ import (
 // whatever the request asked for, and also reads error bodies.
 func Chat(bool) wire.Meter {
 	m := &meter{}
-	m.in.ResetLines(plan.Set, (*handler)(m))
+	m.In.ResetLines(plan.Set, (*handler)(m))
 	return m
 }
 
@@ -58,48 +58,40 @@ var plan = answer.Compile([]answer.Place[what]{ //nolint:gochecknoglobals // imm
 
 // meter reads one answer.
 type meter struct {
-	in            answer.Reader
-	r             wire.Reading
+	answer.Meter
 	input, output answer.Count
 	partial       bool // the current text says that more follow
 	fault         answer.Fault
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 // Close returns what was read. prompt_eval_count is missing where the whole prompt lay in the cache, and
 // a prompt of no tokens would miss it too: it is unknown then.
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
-	m.input.To(&m.r.Usage, sluice.Input)
-	m.output.To(&m.r.Usage, sluice.Output)
-	return m.r
+	m.In.Close()
+	m.input.To(&m.R.Usage, sluice.Input)
+	m.output.To(&m.R.Usage, sluice.Output)
+	return m.R
 }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter
 
-// Begin takes the beginning of the first text.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
-
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
 	switch plan.Tells(path) {
 	case model:
-		answer.Remember(&h.r.Model, v)
+		answer.Remember(&h.R.Model, v)
 	case input:
 		h.input.Set(v)
 	case output:
 		h.output.Set(v)
 	case content:
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 	case done:
 		last, ok := v.Bool()
 		h.partial = ok && !last
 	case finish:
-		answer.Remember(&h.r.Finish, v)
+		answer.Remember(&h.R.Finish, v)
 	case failure:
 		h.fault.Error(v)
 	case message:
@@ -109,15 +101,11 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 
 // End takes the end of a text. Nothing follows an error.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
-	if text, failed := h.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&h.fault)
 	if t.Whole && !h.partial {
-		h.r.Seen |= wire.SeenEnd
+		h.R.Seen |= wire.SeenEnd
 		if h.input.Known || h.output.Known {
-			h.r.Seen |= wire.SeenUsage
+			h.R.Seen |= wire.SeenUsage
 		}
 	}
 	h.partial, h.fault = false, answer.Fault{}

@@ -12,10 +12,9 @@ import (
 
 // meter reads one answer.
 type meter struct {
+	answer.Meter
 	endpoint *endpoint
 	quirk    Quirk
-	in       answer.Reader
-	r        wire.Reading
 	text     text
 	kind     string // the last type of an event: repeated ones cost nothing
 	tier     string // the last service tier, as it was worded
@@ -45,31 +44,24 @@ type text struct {
 
 func newMeter(e *endpoint, stream bool) *meter {
 	m := &meter{endpoint: e}
-	m.in.Reset(e.Set, stream, (*handler)(m))
+	m.In.Reset(e.Set, stream, (*handler)(m))
 	return m
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
-	m.r.Tier = wire.Tier(m.tier)
-	if _, known := m.r.Usage.Get(sluice.Milliseconds); !known {
-		m.duration.To(&m.r.Usage, sluice.Milliseconds)
+	m.In.Close()
+	m.R.Tier = wire.Tier(m.tier)
+	if _, known := m.R.Usage.Get(sluice.Milliseconds); !known {
+		m.duration.To(&m.R.Usage, sluice.Milliseconds)
 	}
-	m.pictures.To(&m.r.Usage, sluice.Images)
-	m.pages.To(&m.r.Usage, sluice.Pages)
-	m.searches.To(&m.r.Usage, sluice.WebSearches)
-	return m.r
+	m.pictures.To(&m.R.Usage, sluice.Images)
+	m.pages.To(&m.R.Usage, sluice.Pages)
+	m.searches.To(&m.R.Usage, sluice.WebSearches)
+	return m.R
 }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter
-
-// Begin takes the beginning of a whole answer: the one event of a stream of one.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
 
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
@@ -82,7 +74,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 	case timings:
 		if u := timingsOf(v); u.Known() && !h.counted {
 			x.timed = true
-			merge(&h.r.Usage, u)
+			merge(&h.R.Usage, u)
 		}
 	case duration:
 		h.duration.SetSeconds(unquoted(v))
@@ -106,7 +98,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 	case choices:
 		x.choices, x.answered = true, true
 	case finish:
-		answer.Remember(&h.r.Finish, v)
+		answer.Remember(&h.R.Finish, v)
 	case status:
 		answer.Remember(&x.status, v)
 	case reason:
@@ -114,7 +106,7 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 	case content:
 		if v.Kind != jsonscan.Number && v.Kind != jsonscan.Bool {
 			x.answered = true
-			h.r.Seen |= wire.SeenEvent | wire.SeenContent
+			h.Content()
 		}
 	case kind:
 		x.typed = true
@@ -146,10 +138,10 @@ func (h *handler) usage(v jsonscan.Value) {
 	}
 	if u.Known() {
 		h.text.usage, h.text.answered, h.counted = true, true, true
-		merge(&h.r.Usage, u)
+		merge(&h.R.Usage, u)
 	}
 	if cost != "" {
-		h.r.Cost = cost
+		h.R.Cost = cost
 	}
 }
 
@@ -165,15 +157,14 @@ func unquoted(v jsonscan.Value) jsonscan.Value {
 func (h *handler) model(v jsonscan.Value) {
 	if v.Kind == jsonscan.String && len(v.Raw) > 2 {
 		h.text.answered = true
-		if string(v.Raw[1:len(v.Raw)-1]) != h.r.Model {
-			h.r.Model = v.String()
+		if string(v.Raw[1:len(v.Raw)-1]) != h.R.Model {
+			h.R.Model = v.String()
 		}
 	}
 }
 
 // End takes the end of an event, or of the whole answer.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
 	x := &h.text
 	if h.endpoint.typed {
 		h.typed()
@@ -181,13 +172,13 @@ func (h *handler) End(t answer.Text) {
 	h.fail(t)
 	final := t.Sentinel || !t.Event && t.Whole || x.typed && slices.Contains(h.endpoint.ends, h.kind)
 	if final {
-		h.r.Seen |= wire.SeenEnd
+		h.R.Seen |= wire.SeenEnd
 	}
 	// Chat completions report usage in a chunk without choices, or in the last one that has some.
-	last := !h.endpoint.typed && (x.usage && !x.choices || (x.usage || x.timed) && h.r.Finish != "")
-	known := h.r.Usage.Basis == sluice.BasisProvider || h.duration.Known || h.pictures.Known || h.pages.Known
+	last := !h.endpoint.typed && (x.usage && !x.choices || (x.usage || x.timed) && h.R.Finish != "")
+	known := h.R.Usage.Basis == sluice.BasisProvider || h.duration.Known || h.pictures.Known || h.pages.Known
 	if (final || last) && known {
-		h.r.Seen |= wire.SeenUsage
+		h.R.Seen |= wire.SeenUsage
 	}
 	*x = text{}
 }
@@ -196,7 +187,7 @@ func (h *handler) End(t answer.Text) {
 func (h *handler) typed() {
 	x := &h.text
 	if x.typed && h.event(h.kind) {
-		h.r.Seen |= wire.SeenContent
+		h.R.Seen |= wire.SeenContent
 	}
 	if x.typed && x.pictured && strings.HasSuffix(h.kind, ".completed") {
 		h.pictures = answer.Count{N: h.pictures.N + 1, Known: true}
@@ -211,9 +202,9 @@ func (h *handler) typed() {
 	}
 	switch {
 	case x.reason != "":
-		h.r.Finish = x.reason
+		h.R.Finish = x.reason
 	case x.status != "" && x.status != "in_progress" && x.status != "queued":
-		h.r.Finish = x.status
+		h.R.Finish = x.status
 	}
 }
 
@@ -239,8 +230,5 @@ func (h *handler) fail(t answer.Text) {
 		}
 		x.fault.Fallback(x.flat)
 	}
-	if text, failed := x.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&x.fault)
 }

@@ -53,9 +53,8 @@ var plan = answer.Compile([]answer.Place[what]{ //nolint:gochecknoglobals // imm
 
 // meter reads one prediction, or one problem document.
 type meter struct {
+	answer.Meter
 	counted bool
-	in      answer.Reader
-	r       wire.Reading
 	status  string
 	problem bool // the answer is a problem document, unless it has a status in words
 	fault   answer.Fault
@@ -69,40 +68,33 @@ func classes() [4]sluice.Class {
 
 func newMeter(counted bool) wire.Meter {
 	m := &meter{counted: counted}
-	m.in.Reset(plan.Set, false, (*handler)(m))
+	m.In.Reset(plan.Set, false, (*handler)(m))
 	return m
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 // Close returns what was read. Metrics grow until the prediction has ended.
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
-	if m.counted && m.r.Finish != "" {
+	m.In.Close()
+	if m.counted && m.R.Finish != "" {
 		for i, class := range classes() {
-			m.counts[i].To(&m.r.Usage, class)
+			m.counts[i].To(&m.R.Usage, class)
 		}
 	}
-	return m.r
+	return m.R
 }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter
 
-// Begin takes the beginning of the answer.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
-
 // Pick takes a value of the answer.
 func (h *handler) Pick(path int, v jsonscan.Value) {
 	switch plan.Tells(path) {
 	case model:
-		answer.Remember(&h.r.Model, v)
+		answer.Remember(&h.R.Model, v)
 	case status:
 		answer.Remember(&h.status, v) // that of a problem document is a number
 	case output:
-		h.r.Seen |= wire.SeenContent
+		h.R.Seen |= wire.SeenContent
 	case failure:
 		h.fault.Error(v)
 	case seconds:
@@ -124,26 +116,22 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 
 // End takes the end of the answer.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
 	final := h.status == "succeeded" || h.status == "failed" || h.status == "canceled" || h.status == "aborted"
 	if final {
-		h.r.Finish = h.status
+		h.R.Finish = h.status
 	}
 	if h.status == "failed" || h.status == "" && h.problem {
 		h.fault.Set()
 	}
 	h.fault.Fallback(h.status)
-	if text, failed := h.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&h.fault)
 	if !t.Whole {
 		return
 	}
-	h.r.Seen |= wire.SeenEnd
+	h.R.Seen |= wire.SeenEnd
 	for _, c := range h.counts {
 		if c.Known && h.counted && final {
-			h.r.Seen |= wire.SeenUsage
+			h.R.Seen |= wire.SeenUsage
 		}
 	}
 }

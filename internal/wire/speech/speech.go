@@ -52,9 +52,8 @@ var plan = answer.Compile([]answer.Place[what]{ //nolint:gochecknoglobals // imm
 
 // meter reads one answer.
 type meter struct {
+	answer.Meter
 	header     string // the one that counts characters
-	in         answer.Reader
-	r          wire.Reading
 	characters answer.Count
 	time       answer.Count // of one channel
 	channels   int64
@@ -64,7 +63,7 @@ type meter struct {
 
 func newMeter(header string, stream bool) wire.Meter {
 	m := &meter{header: header}
-	m.in.Reset(plan.Set, stream, (*handler)(m))
+	m.In.Reset(plan.Set, stream, (*handler)(m))
 	return m
 }
 
@@ -76,39 +75,32 @@ func (m *meter) Head(h sluice.Header) {
 	}
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
-	m.characters.To(&m.r.Usage, sluice.Characters)
+	m.In.Close()
+	m.characters.To(&m.R.Usage, sluice.Characters)
 	if m.whole && m.time.Known && m.channels > 0 {
-		answer.Count{N: m.time.N * min(m.channels, 1<<10), Known: true}.To(&m.r.Usage, sluice.Milliseconds)
+		answer.Count{N: m.time.N * min(m.channels, 1<<10), Known: true}.To(&m.R.Usage, sluice.Milliseconds)
 	}
-	return m.r
+	return m.R
 }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter
 
-// Begin takes the beginning of an answer in JSON.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
-
 // Pick takes a value of the answer.
 func (h *handler) Pick(path int, v jsonscan.Value) {
 	switch plan.Tells(path) {
 	case model:
-		if h.r.Model == "" {
-			answer.Remember(&h.r.Model, v)
+		if h.R.Model == "" {
+			answer.Remember(&h.R.Model, v)
 		}
 	case duration:
 		h.time.SetSeconds(v)
 	case channel:
 		h.channels++
-		h.r.Seen |= wire.SeenContent
+		h.R.Seen |= wire.SeenContent
 	case content:
-		h.r.Seen |= wire.SeenContent
+		h.R.Seen |= wire.SeenContent
 	case detail:
 		h.fault.Error(v)
 	case message:
@@ -122,16 +114,12 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 
 // End takes the end of the answer.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
-	if text, failed := h.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&h.fault)
 	if !t.Event && t.Whole {
 		h.whole = true
-		h.r.Seen |= wire.SeenEnd
+		h.R.Seen |= wire.SeenEnd
 		if h.characters.Known || h.time.Known && h.channels > 0 {
-			h.r.Seen |= wire.SeenUsage
+			h.R.Seen |= wire.SeenUsage
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 // unknown.
 func Run(stream bool) wire.Meter {
 	m := &meter{}
-	m.in.Reset(plan.Set, stream, (*handler)(m))
+	m.In.Reset(plan.Set, stream, (*handler)(m))
 	return m
 }
 
@@ -83,8 +83,7 @@ func envelope() []answer.Place[what] {
 
 // meter reads one answer.
 type meter struct {
-	in    answer.Reader
-	r     wire.Reading
+	answer.Meter
 	fault answer.Fault
 
 	pictures answer.Count
@@ -94,40 +93,33 @@ type meter struct {
 	chosen bool // and choices
 }
 
-func (m *meter) Write(p []byte) { m.in.Write(p) }
-
-func (m *meter) Seen() wire.Sighting { return m.r.Seen }
-
 func (m *meter) Close() wire.Reading {
-	m.in.Close()
-	m.pictures.To(&m.r.Usage, sluice.Images)
-	m.length.To(&m.r.Usage, sluice.Milliseconds)
-	return m.r
+	m.In.Close()
+	m.pictures.To(&m.R.Usage, sluice.Images)
+	m.length.To(&m.R.Usage, sluice.Milliseconds)
+	return m.R
 }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter
 
-// Begin takes the beginning of a whole answer: the one event of a stream of one.
-func (h *handler) Begin() { h.r.Seen |= wire.SeenEvent }
-
 // Pick takes a value of the current text.
 func (h *handler) Pick(path int, v jsonscan.Value) {
 	switch plan.Tells(path) {
 	case model:
-		answer.Remember(&h.r.Model, v)
+		answer.Remember(&h.R.Model, v)
 	case usage:
 		if u := openai.Usage(v); u.Known() {
-			h.used, h.r.Usage = true, u
+			h.used, h.R.Usage = true, u
 		}
 	case choices:
 		h.chosen = true
 	case finish:
-		answer.Remember(&h.r.Finish, v)
+		answer.Remember(&h.R.Finish, v)
 	case content:
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 	case picture:
-		h.r.Seen |= wire.SeenEvent | wire.SeenContent
+		h.Content()
 		h.pictures = answer.Count{N: 1, Known: true}
 	case duration:
 		h.length.SetSeconds(v)
@@ -147,18 +139,14 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 // End takes the end of an event, or of the whole answer. Native events have their usage in the last one;
 // those in OpenAI's form in one without choices, or with a reason to finish.
 func (h *handler) End(t answer.Text) {
-	h.r.Seen |= wire.SeenEvent
-	if text, failed := h.fault.Text(); failed {
-		h.r.Seen |= wire.SeenError
-		h.r.Error = text
-	}
+	h.Ended(&h.fault)
 	final := t.Sentinel || !t.Event && t.Whole
 	if final {
-		h.r.Seen |= wire.SeenEnd
+		h.R.Seen |= wire.SeenEnd
 	}
-	last := h.used && (!h.chosen || h.r.Finish != "")
-	if last || final && (h.r.Usage.Known() || h.pictures.Known || h.length.Known) {
-		h.r.Seen |= wire.SeenUsage
+	last := h.used && (!h.chosen || h.R.Finish != "")
+	if last || final && (h.R.Usage.Known() || h.pictures.Known || h.length.Known) {
+		h.R.Seen |= wire.SeenUsage
 	}
 	h.used, h.chosen, h.fault = false, false, answer.Fault{}
 }
