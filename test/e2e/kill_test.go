@@ -4,13 +4,13 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,7 +24,7 @@ import (
 func TestKilledUnderLoad(t *testing.T) {
 	for name, c := range map[string]struct {
 		config string
-		grace  time.Duration // what ended less than this before the kill may be missing
+		grace  time.Duration // what ended in the gateway's last work of this length may be missing
 	}{
 		"by default, all but the last 50 ms is there": {"", 50 * time.Millisecond},
 		"with strict durability, all is there":        {"log: {durability: strict}\n", 0},
@@ -34,71 +34,78 @@ func TestKilledUnderLoad(t *testing.T) {
 			options := gateway.Options{Config: to("http://"+up.Addr+"/v1") + c.config, DataDir: t.TempDir()}
 			random := rand.New(rand.NewPCG(7, 11))
 			checked := 0
+			var all, worked time.Duration
 			g := gateway.Start(t, options)
 			for range 20 {
 				began := time.Now()
 				l := drive(t, g, 8)
-				late := watchLateness(t)
 				pause(150*time.Millisecond + time.Duration(random.IntN(400))*time.Millisecond)
 				killed := time.Now()
 				g.Kill()
-				slack := late()
-				if c.grace == 0 {
-					slack = 0 // this promise is not one of time
-				}
 				l.wg.Wait()
 				checkFiles(t, options.DataDir)
 				g = gateway.Start(t, options)
-				checked += checkRows(t, g, l.finished(), began, killed.Add(-c.grace), slack)
+				answers := answeredBefore(l.finished(), killed)
+				owed := answers
+				if c.grace > 0 {
+					owed = endedBefore(answers, killed, c.grace)
+				}
+				checked += checkRows(t, g, owed, began, killed)
 				if t.Failed() {
 					return
+				}
+				if len(answers) > 0 {
+					all += killed.Sub(answers[0].at)
+					worked += work(answers, killed)
 				}
 			}
 			if checked < 200 {
 				t.Errorf("only %d answers were checked: too little load to say anything", checked)
 			}
-			t.Logf("%d answers checked over 20 kills", checked)
+			t.Logf("%d answers checked over 20 kills; the gateway was at work for %v of %v", checked, worked, all)
 		})
 	}
 }
 
-// watchLateness measures until its result is called how late, at worst, a sleeper of this process woke
-// up. A process that gets no processor for that long can keep no promise of milliseconds either.
-func watchLateness(t *testing.T) (worst func() time.Duration) {
-	stop, done := make(chan struct{}), make(chan time.Duration)
-	go func() {
-		var worst time.Duration
-		for {
-			began := time.Now()
-			select {
-			case <-stop:
-				done <- worst
-				return
-			case <-time.After(time.Millisecond):
-				worst = max(worst, time.Since(began)-time.Millisecond)
-			}
+// breath is how long a gateway under load may give no answer and yet count as working.
+const breath = 5 * time.Millisecond
+
+// work returns for how long the gateway that gave these answers, in order, worked from the first of them
+// to the end. The promise of 50 ms is one of a process that runs: on a machine so busy that it gets no
+// processor, it neither answers nor writes, and that time is not counted. A gateway that goes on answering and
+// does not write has no such excuse.
+func work(answers []finished, end time.Time) (d time.Duration) {
+	for i, f := range answers {
+		next := end
+		if i+1 < len(answers) {
+			next = answers[i+1].at
 		}
-	}()
-	once := sync.OnceValue(func() time.Duration {
-		close(stop)
-		return <-done
-	})
-	t.Cleanup(func() { once() })
-	return once
+		d += min(next.Sub(f.at), breath)
+	}
+	return d
 }
 
-// checkRows fails the test when an answer that had ended by last has no row, or more than one. One that
-// ended less than slack before last is only told of: slack is what the machine itself was late. It returns how many answers it looked for.
-func checkRows(t *testing.T, g *gateway.Gateway, all []finished, began, last time.Time, slack time.Duration) int {
+// answeredBefore returns the answers that had ended by the end, in order.
+func answeredBefore(all []finished, end time.Time) []finished {
+	all = slices.DeleteFunc(all, func(f finished) bool { return f.at.After(end) })
+	slices.SortFunc(all, func(a, b finished) int { return a.at.Compare(b.at) })
+	return all
+}
+
+// endedBefore returns the answers after which the gateway worked for at least d until the end.
+func endedBefore(answers []finished, end time.Time, d time.Duration) []finished {
+	return answers[:sort.Search(len(answers), func(i int) bool { return work(answers[i:], end) < d })]
+}
+
+// checkRows fails the test when one of these answers has no row, or more than one. It returns how many
+// answers it looked for.
+func checkRows(t *testing.T, g *gateway.Gateway, owed []finished, began, killed time.Time) int {
 	t.Helper()
-	wanted := map[string]time.Duration{} // how long before last they ended
-	for _, f := range all {
-		if !f.at.After(last) {
-			wanted[f.id] = last.Sub(f.at)
-		}
+	missing := map[string]time.Duration{} // how long before the kill they ended
+	for _, f := range owed {
+		missing[f.id] = killed.Sub(f.at)
 	}
 	// A list waits for what recovery has still to read, but only so long: a slow machine lists twice.
-	missing := maps.Clone(wanted)
 	deadline := time.Now().Add(gateway.Patience)
 	for {
 		rows, err := g.Rows(func(r *gateway.Row) bool { return r.CreatedAt.Before(began.Add(-time.Second)) })
@@ -113,29 +120,15 @@ func checkRows(t *testing.T, g *gateway.Gateway, all []finished, began, last tim
 			seen[rows[i].ID] = true
 			delete(missing, rows[i].ID)
 		}
-		if len(missing) == 0 || time.Now().After(deadline) || settled(missing, slack) {
+		if len(missing) == 0 || time.Now().After(deadline) {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	for id, before := range missing {
-		if before < slack {
-			t.Logf("no row for %s, whose answer ended %v before the limit, but the machine was late by %v", id, before, slack)
-			continue
-		}
-		t.Errorf("no row for %s, whose answer ended %v before the limit", id, before)
+		t.Errorf("no row for %s, whose answer ended %v before the kill", id, before)
 	}
-	return len(wanted)
-}
-
-// settled reports whether all that is missing may be missing.
-func settled(missing map[string]time.Duration, slack time.Duration) bool {
-	for _, before := range missing {
-		if before >= slack {
-			return false
-		}
-	}
-	return true
+	return len(owed)
 }
 
 // checkFiles opens a copy of each SQLite file as the dead process left it, and has SQLite check it.
