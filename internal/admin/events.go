@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -151,6 +152,7 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 	var following sync.WaitGroup
 	following.Go(func() {
 		defer cancel()
+		defer t.contain(ctx)
 		t.follow(ctx)
 	})
 	defer following.Wait()
@@ -216,6 +218,13 @@ func (t *tail) follow(ctx context.Context) {
 		t.from = t.log.Head()
 		t.live = t.from
 		t.queue.put(ctx, event{kind: "resync", pos: t.from, data: []byte(`{"reason":"the position is no longer in the log"}`)}, true)
+	}
+}
+
+// contain ends this stream, and nothing else, when following panicked: what the log holds is anybody's text.
+func (t *tail) contain(ctx context.Context) {
+	if cause := recover(); cause != nil {
+		t.logger.ErrorContext(ctx, "panic in an event stream", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 	}
 }
 

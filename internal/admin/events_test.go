@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -373,4 +374,26 @@ func FuzzParsePos(f *testing.F) {
 			}
 		}
 	})
+}
+
+// brokenLog is a Log whose records cannot be read.
+type brokenLog struct{ Log }
+
+func (brokenLog) Head() reqlog.Pos { return reqlog.Pos{} }
+
+func (brokenLog) Follow(context.Context, reqlog.Pos) iter.Seq2[reqlog.Record, error] {
+	panic("a record that nobody can read")
+}
+
+func TestAPanicEndsOneStream(t *testing.T) {
+	var text strings.Builder
+	stream := &tail{
+		log: brokenLog{}, done: make(chan struct{}), queue: newEventQueue(queueBytes),
+		logger: slog.New(slog.NewTextHandler(&text, nil)),
+	}
+	answer := httptest.NewRecorder()
+	stream.serve(t.Context(), answer)
+	if !strings.Contains(text.String(), "a record that nobody can read") || !strings.Contains(answer.Body.String(), "tick") {
+		t.Errorf("log: %s, answer: %s", text.String(), answer.Body)
+	}
 }

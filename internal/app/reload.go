@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/pprof"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/estimate"
 	"github.com/sluicehq/sluice/internal/provider"
@@ -82,9 +84,19 @@ func (a *App) watch(ctx context.Context) {
 func (a *App) follow(ctx context.Context) {
 	for record, err := range a.log.Follow(ctx, a.log.Head()) {
 		if err == nil && record.Kind == reqlog.KindEntry && !record.CountOnly && !record.Corrects {
-			a.options.OnEntry(&record.Entry)
+			a.tell(ctx, &record.Entry)
 		}
 	}
+}
+
+// tell shows the caller one entry. What it holds is anybody's text, so a panic costs this entry's line only.
+func (a *App) tell(ctx context.Context, e *sluice.LogEntry) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			a.logger.ErrorContext(ctx, "panic while an entry was shown", "id", e.ID.String(), "cause", fmt.Sprint(cause))
+		}
+	}()
+	a.options.OnEntry(e)
 }
 
 // reload reads the configuration again. A broken one keeps the old settings, and says so in the log

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -98,12 +99,25 @@ func (s *Server) give(nc net.Conn) {
 // for it: there is no other way for it to come there.
 type stateKey struct{}
 
+// contain counts and logs a panic of Rest, which net/http would only print, and breaks its answer off.
+func (s *Server) contain(r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if err, ok := cause.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+		s.panicked(r.Context(), cause)
+	}
+	panic(http.ErrAbortHandler)
+}
+
 // newStd makes net/http's server.
 func (s *Server) newStd() *http.Server {
 	o := &s.options
 	rest := o.Rest
 	return &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer s.contain(r)
 			if state, ok := r.Context().Value(stateKey{}).(*tls.ConnectionState); ok && r.TLS == nil {
 				r.TLS = state
 			}

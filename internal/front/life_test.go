@@ -10,11 +10,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -184,13 +186,50 @@ func TestRest(t *testing.T) {
 			t.Errorf("%q: %q", tt.send, text)
 		}
 	}
-	if open := s.Stats().Open; open != 0 {
-		t.Errorf("%d connections are ours", open)
-	}
+	eventually(t, "that no connection is ours", func() bool { return s.Stats().Open == 0 })
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil || !p.ended() {
 		t.Errorf("shut down: %v", err)
+	}
+}
+
+// syncText gathers what several goroutines write.
+type syncText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *syncText) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *syncText) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// TestAPanicOfRest is counted and logged, and breaks its answer off; that of a handler who aborts on purpose
+// is no fault.
+func TestAPanicOfRest(t *testing.T) {
+	for cause, want := range map[any]int64{"a fault": 1, http.ErrAbortHandler: 0} {
+		var log syncText
+		s := start(t, tell, func(o *Options) {
+			o.Mine = func(string, string) bool { return false }
+			o.Rest = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(cause) })
+			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		})
+		p := s.dial(t)
+		p.send(simple)
+		if text, err := io.ReadAll(p.r); len(text) > 0 {
+			t.Errorf("%v: got %q, %v", cause, text, err)
+		}
+		if got := s.Stats().Panics; got != want || strings.Contains(log.String(), "a fault") != (want == 1) {
+			t.Errorf("%v: %d panics, %s", cause, got, log.String())
+		}
 	}
 }
 

@@ -684,6 +684,17 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// TestAPanicInADial is an error of the calls that wait for it.
+func TestAPanicInADial(t *testing.T) {
+	c := client(t)
+	c.dial = func(context.Context, *net.Dialer, string) (net.Conn, error) { panic("no such luck") }
+	for range 2 { // the first has left no place taken
+		if got := roundTrip(t, c, get("panics.test")); got.err != StageDial {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 // TestBodyBelongsToCallerAgain changes the request's body as soon as the answer's is closed.
 func TestBodyBelongsToCallerAgain(t *testing.T) {
 	eachWay(t, func(t *testing.T, c *Client) {

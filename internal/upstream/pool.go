@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -246,9 +247,20 @@ func (h *host) start(w *waiter) {
 	go func() {
 		defer h.c.work.Done()
 		defer cancel()
-		cn, err := h.connect(ctx, start, t)
+		cn, err := h.connectSafely(ctx, start, t)
 		h.dialled(d, cn, err)
 	}()
+}
+
+// connectSafely is connect in a goroutine of its own, where a panic would end the process.
+func (h *host) connectSafely(ctx context.Context, start time.Time, t Timeouts) (cn *conn, err *Error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			h.c.log.ErrorContext(ctx, "panic in a dial", "host", h.key.host, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			cn, err = nil, &Error{StageDial, h.key.host, fmt.Errorf("panic: %v", cause)}
+		}
+	}()
+	return h.connect(ctx, start, t)
 }
 
 // dialled takes a dial's outcome to the one it was started for. When that one is gone, a connection
