@@ -264,7 +264,7 @@ func (x *Index) seal(ctx context.Context, day int64) error {
 		}
 		x.write.Lock()
 		defer x.write.Unlock()
-		if p.state != before || len(p.open) > 0 || len(p.pending) > 0 {
+		if p.state != before || len(p.open) > 0 || p.pending.size() > 0 {
 			return nil
 		}
 		// Its pages must be on disk before anything relies on the day as it is.

@@ -135,7 +135,7 @@ func (x *Index) applyDay(ctx context.Context, day int64, records []*reqlog.Recor
 	p.lastText.Store(p.texts.last)
 	b.gather.keep()
 	x.note(p, time.Now())
-	if len(p.pending) < maxPending {
+	if p.pending.size() < maxPending {
 		return nil
 	}
 	if err := p.flush(ctx); err != nil {
@@ -218,12 +218,9 @@ func (b *batch) run(ctx context.Context, records []*reqlog.Record) error {
 	if err := b.insert(ctx); err != nil {
 		return err
 	}
-	if err := b.gather.spread(ctx); err != nil {
-		return err
-	}
-	if len(b.gather.cells) > 0 {
+	if len(b.gather.kinds) > 0 {
 		room := &b.p.room
-		room.delta = appendDelta(room.delta[:0], b.gather.cells)
+		room.delta = appendDelta(room.delta[:0], b.gather.kinds, b.gather.cells)
 		if err := b.p.exec(ctx, "INSERT INTO pending (delta) VALUES (?)", room.delta); err != nil {
 			return err
 		}

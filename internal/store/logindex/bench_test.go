@@ -109,9 +109,11 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// load applies n entries at a rate per second, 500 a batch, and returns the CPU time of that.
+// load applies n entries at a rate per second, 500 a batch, with the roll-ups written each minute, and returns the
+// CPU time of that.
 func (f *traffic) load(b *testing.B, x *Index, entry func(time.Time) sluice.LogEntry, from time.Time, rate float64, n int, pos *reqlog.Pos) (used time.Duration) {
 	records := make([]reqlog.Record, 0, 10_000)
+	flushed := from
 	for i := range n {
 		e := entry(from.Add(time.Duration(float64(i) / rate * 1e9)))
 		records = append(records, reqlog.Record{Kind: reqlog.KindEntry, Pos: *pos, Entry: e, Fields: string(reqlog.AppendEntry(nil, &e))})
@@ -126,6 +128,12 @@ func (f *traffic) load(b *testing.B, x *Index, entry func(time.Time) sluice.LogE
 			next := batch[len(batch)-1].Pos
 			next.Record++
 			if err := x.Apply(b.Context(), batch, next); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if at := from.Add(time.Duration(float64(i) / rate * 1e9)); at.Sub(flushed) >= flushEvery || i == n-1 {
+			flushed = at
+			if err := x.flushDay(b.Context(), at.UnixMilli()/dayMillis); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -186,9 +194,6 @@ func BenchmarkGather(b *testing.B) {
 					b.Fatal(err)
 				}
 				if i%len(entries) == len(entries)-1 {
-					if err := g.spread(b.Context()); err != nil {
-						b.Fatal(err)
-					}
 					g.keep()
 				}
 			}

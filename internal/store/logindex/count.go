@@ -159,11 +159,11 @@ func eachSum(ctx context.Context, f *file, p *part, q *reqlog.Query, one piece, 
 	if p != nil {
 		p.rollMu.RLock()
 		defer p.rollMu.RUnlock()
-		for k, c := range p.pending {
-			if k.question == questionTotal && int64(k.scope) == scope && one.from <= k.at && k.at < one.to {
-				add(k.at, c.n[nRows])
+		p.pending.each(questionTotal, int32(scope), func(at int64, _ int32, c *cell) {
+			if one.from <= at && at < one.to {
+				add(at, c.n[nRows])
 			}
-		}
+		})
 	}
 	return all(ctx, f.read, func(r *sql.Rows) error {
 		var at int64

@@ -67,19 +67,21 @@ func FuzzReadDelta(f *testing.F) {
 	c.add(&s, 1)
 	s.set(&sluice.LogEntry{Timeline: sluice.Timeline{End: time.Hour}}, false)
 	c.add(&s, -3)
-	f.Add(appendDelta(nil, map[cellKey]*cell{{1, 2, -1, 29_000_000}: c}))
-	f.Add([]byte{deltaVersion, 2, 2, 2, 2, 0, 0, 255, 255, 255, 255, 15})
+	key := kindKey{at: 29_000_000, scopes: scopeIDs{1, 2, 3}, provider: 4, model: spilled, status: 200}
+	f.Add(appendDelta(nil, []kindSum{{kindKey: key, others: 5, cell: *c}}, map[cellKey]*cell{{20, 2, -1, 29_000_000}: c}))
+	f.Add([]byte{deltaCells, 2, 2, 2, 2, 0, 0, 255, 255, 255, 255, 15})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		once, twice := map[cellKey]*cell{}, map[cellKey]*cell{}
-		if readDelta(b, once) != nil {
+		once, twice := newPending(), newPending()
+		if once.readDelta(b) != nil {
 			return
 		}
 		for range 2 {
-			if readDelta(b, twice) != nil {
+			if twice.readDelta(b) != nil {
 				t.Fatal("read once and refused then")
 			}
 		}
-		for k, c := range once {
+		check := func(c, double *cell) {
+			t.Helper()
 			one := c.append(nil)
 			var back cell
 			if err := (&cellReader{left: one}).add(&back); err != nil || !bytes.Equal(back.append(nil), one) {
@@ -89,10 +91,20 @@ func FuzzReadDelta(f *testing.F) {
 				t.Fatalf("%d rows, %v; want %d", n, err, c.n[nRows])
 			}
 			back.merge(c)
-			if !bytes.Equal(back.append(nil), twice[k].append(nil)) {
-				t.Fatalf("twice %+v is %+v", c, twice[k])
+			if !bytes.Equal(back.append(nil), double.append(nil)) {
+				t.Fatalf("twice %+v is %+v", c, double)
 			}
 			c.last.quantile(0.5)
+		}
+		for k, c := range once.cells {
+			check(c, twice.cells[k])
+		}
+		for k, s := range once.kinds {
+			check(&s.cell, &twice.kinds[k].cell)
+			again := newPending()
+			if err := again.readDelta(appendDelta(nil, []kindSum{*s}, nil)); err != nil || again.kinds[k] == nil || again.kinds[k].others != s.others {
+				t.Fatalf("kind %+v comes back as %+v, %v", s, again.kinds[k], err)
+			}
 		}
 	})
 }

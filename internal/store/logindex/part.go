@@ -277,8 +277,7 @@ type part struct {
 	open     map[int64]struct{} // rows of the open marks
 	values   map[setKey]*valueSet
 	state    state
-	flushed  int64  // the last unix minute that has stored cells
-	cell     []byte // room for one encoded cell
+	flushed  int64 // the last unix minute that has stored cells
 	room     room
 	gather   *gather // kept for its room
 
@@ -289,7 +288,7 @@ type part struct {
 
 	// rollMu makes the stored roll-ups and pending one thing to readers.
 	rollMu  sync.RWMutex
-	pending map[cellKey]*cell
+	pending pending
 }
 
 // state is what a day's file says of itself.

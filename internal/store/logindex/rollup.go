@@ -1,13 +1,9 @@
 package logindex
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
 
 	sluice "github.com/sluicehq/sluice"
 )
@@ -55,13 +51,15 @@ type setKey struct {
 // value is always taken away there too.
 type valueSet struct{ ids map[int32]struct{} }
 
-// gather collects what one transaction counts. Exchanges that are counted under the same values are
-// summed up first, and spread over their cells at the end: most traffic is of few kinds.
+// gather collects what one transaction counts. Exchanges that are counted under the same values are one
+// kind, and summed up as such: most traffic is of few kinds, and each is counted in 13 cells, over which it is
+// spread only when the roll-ups are written.
 type gather struct {
 	p        *part
 	metadata []string // keys that have roll-ups
 	kinds    []kindSum
 	kindAt   map[kindKey]int // in kinds
+	last     int             // the kind that an exchange was counted under last
 	cells    map[cellKey]*cell
 	free     []*cell
 	admitted []admission
@@ -79,10 +77,60 @@ type kindKey struct {
 	cache                           sluice.CacheStatus
 }
 
+// value returns what a kind is counted under for a question.
+func (k *kindKey) value(question int32) int32 {
+	switch question {
+	case questionProvider:
+		return k.provider
+	case questionModel:
+		return k.model
+	case questionCaller:
+		return k.caller
+	case questionStatus:
+		return k.status
+	case questionCache:
+		return int32(k.cache)
+	case questionGateway:
+		return int32(k.scopes.value)
+	}
+	return 0
+}
+
+// The scopes that a kind is counted for: every exchange is counted for its account and for its gateway, so
+// that neither has to be summed up from the other.
+const (
+	sideAccount = iota
+	sideGateway
+	sides
+)
+
+// scope returns one of the two; false: the kind is not counted for it.
+func (k *kindKey) scope(question int32, side int) (int32, bool) {
+	if side == sideAccount {
+		return int32(k.scopes.account), true
+	}
+	return int32(k.scopes.gateway), k.scopes.gateway != 0 && question != questionGateway
+}
+
+// others tells which values of a kind are counted as other, a bit for each question and scope.
+type others uint16
+
+func otherBit(question int32, side int) others { return 1 << (int(question)*sides + side) }
+
 // kindSum is the exchanges of one kind.
 type kindSum struct {
 	kindKey
+	others others
+	before *kindSum // what the part has counted of this kind before the transaction, or nil
 	cell
+}
+
+// counted returns the value that the kind is counted under.
+func (s *kindSum) counted(question int32, side int) int32 {
+	if s.others&otherBit(question, side) != 0 {
+		return otherValue
+	}
+	return s.value(question)
 }
 
 type admission struct {
@@ -112,7 +160,7 @@ func (g *gather) reset() {
 	clear(g.cells)
 	clear(g.kindAt)
 	clear(g.scopes)
-	g.kinds, g.admitted = g.kinds[:0], g.admitted[:0]
+	g.kinds, g.last, g.admitted = g.kinds[:0], -1, g.admitted[:0]
 	g.recent, g.recentID = [2]string{}, scopeIDs{}
 }
 
@@ -202,20 +250,13 @@ func (g *gather) add(ctx context.Context, e *sluice.LogEntry, k kindKey, sign in
 	if e.Gateway == "" {
 		k.scopes.gateway = 0
 	}
-	g.share.set(e, stored)
-	i, ok := g.kindAt[k]
-	if !ok {
-		i = len(g.kinds)
-		g.kindAt[k] = i
-		if i < cap(g.kinds) {
-			g.kinds = g.kinds[:i+1]
-			g.kinds[i].cell.reset()
-		} else {
-			g.kinds = append(g.kinds, kindSum{})
+	if g.last < 0 || g.kinds[g.last].kindKey != k {
+		if err := g.turnTo(ctx, &k); err != nil {
+			return err
 		}
-		g.kinds[i].kindKey = k
 	}
-	g.kinds[i].cell.add(&g.share, sign)
+	g.share.set(e, stored)
+	g.kinds[g.last].cell.add(&g.share, sign)
 	if len(g.metadata) == 0 || len(e.Metadata) == 0 {
 		return nil
 	}
@@ -225,26 +266,45 @@ func (g *gather) add(ctx context.Context, e *sluice.LogEntry, k kindKey, sign in
 	})
 }
 
-// spread adds the sums of kinds to the cells. Every exchange is counted for its account and for its
-// gateway, so that neither has to be summed up from the other.
-func (g *gather) spread(ctx context.Context) error {
-	for i := range g.kinds {
-		sum := &g.kinds[i]
-		merge := func(c *cell) { c.merge(&sum.cell) }
-		k := &sum.kindKey
-		if err := g.put(ctx, cellKey{questionGateway, int32(k.scopes.account), int32(k.scopes.value), k.at}, merge); err != nil {
+// turnTo makes a kind the last one.
+func (g *gather) turnTo(ctx context.Context, k *kindKey) error {
+	i, ok := g.kindAt[*k]
+	if !ok {
+		i = len(g.kinds)
+		if i < cap(g.kinds) {
+			g.kinds = g.kinds[:i+1]
+			g.kinds[i].cell.reset()
+		} else {
+			g.kinds = append(g.kinds, kindSum{})
+		}
+		s := &g.kinds[i]
+		s.kindKey, s.others, s.before = *k, 0, g.p.pending.kinds[*k]
+		if s.before != nil {
+			s.others = s.before.others
+		} else if err := g.admitKind(ctx, s); err != nil {
+			g.kinds = g.kinds[:i]
 			return err
 		}
-		for _, one := range [...]struct{ question, value int32 }{
-			{questionTotal, 0},
-			{questionStatus, k.status},
-			{questionCache, int32(k.cache)},
-			{questionProvider, k.provider},
-			{questionModel, k.model},
-			{questionCaller, k.caller},
-		} {
-			if err := g.both(ctx, k, one.question, one.value, merge); err != nil {
+		g.kindAt[*k] = i
+	}
+	g.last = i
+	return nil
+}
+
+// admitKind decides which values of a new kind are counted as other.
+func (g *gather) admitKind(ctx context.Context, s *kindSum) error {
+	for _, question := range [...]int32{questionProvider, questionModel, questionCaller, questionGateway} {
+		for side := range sides {
+			scope, ok := s.scope(question, side)
+			if !ok {
+				continue
+			}
+			value, err := g.admit(ctx, cellKey{question, scope, s.value(question), s.at})
+			if err != nil {
 				return err
+			}
+			if value == otherValue {
+				s.others |= otherBit(question, side)
 			}
 		}
 	}
@@ -345,159 +405,4 @@ func (p *part) valuesOf(ctx context.Context, k setKey) (*valueSet, error) {
 	}
 	p.values[k] = set
 	return set, nil
-}
-
-const deltaVersion = 1
-
-// appendDelta encodes cells with their places.
-func appendDelta(b []byte, cells map[cellKey]*cell) []byte {
-	b = append(b, deltaVersion)
-	for k, c := range cells {
-		b = binary.AppendVarint(b, int64(k.question))
-		b = binary.AppendVarint(b, int64(k.scope))
-		b = binary.AppendVarint(b, int64(k.value))
-		b = binary.AppendVarint(b, k.at)
-		b = c.append(b)
-	}
-	return b
-}
-
-// readDelta adds what appendDelta wrote to cells.
-func readDelta(b []byte, cells map[cellKey]*cell) error {
-	if len(b) == 0 || b[0] != deltaVersion {
-		return errCell
-	}
-	r := cellReader{left: b[1:]}
-	for len(r.left) > 0 {
-		k := cellKey{int32(r.signed()), int32(r.signed()), int32(r.signed()), r.signed()}
-		c := cells[k]
-		if c == nil {
-			c = &cell{}
-			cells[k] = c
-		}
-		if err := r.add(c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// loadPending reads what was counted before the file was closed, and writes it where it belongs.
-func (p *part) loadPending(ctx context.Context) error {
-	p.pending = map[cellKey]*cell{}
-	err := all(ctx, p.conn, func(r *sql.Rows) error {
-		var b sql.RawBytes
-		if err := r.Scan(&b); err != nil {
-			return err
-		}
-		return readDelta(b, p.pending)
-	}, "SELECT delta FROM pending ORDER BY id")
-	if err == nil {
-		err = p.loadFlushed(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("pending roll-ups: %w", err)
-	}
-	return p.flush(ctx)
-}
-
-// keep gives what a committed transaction has counted to its part.
-func (g *gather) keep() {
-	p := g.p
-	p.rollMu.Lock()
-	defer p.rollMu.Unlock()
-	for k, c := range g.cells {
-		if have := p.pending[k]; have != nil {
-			have.merge(c)
-			g.release(c)
-		} else {
-			p.pending[k] = c
-		}
-	}
-	clear(g.cells)
-	g.reset()
-}
-
-// grainKey is the place of a stored cell.
-type grainKey struct {
-	cellKey
-	grain int64
-}
-
-// maxPending bounds what is gathered in memory, which a rebuild of the index would fill faster than a
-// minute passes.
-const maxPending = 60_000
-
-// flush writes pending into the tables. To readers it happens at once.
-func (p *part) flush(ctx context.Context) error {
-	if len(p.pending) == 0 {
-		clear(p.values)
-		return nil
-	}
-	ctx = context.WithoutCancel(ctx)
-	sums := make(map[grainKey]*cell, 2*len(p.pending))
-	flushed := p.flushed
-	for k, c := range p.pending {
-		flushed = max(flushed, k.at)
-		for _, grain := range [...]int64{grainMinute, grainQuarter, grainHour} {
-			g := grainKey{k, grain}
-			g.at -= g.at % grain
-			if sums[g] == nil {
-				sums[g] = &cell{}
-			}
-			sums[g].merge(c)
-		}
-	}
-	// In the order of the table, so that neighbours are written together.
-	keys := slices.SortedFunc(maps.Keys(sums), grainKey.compare)
-	p.rollMu.Lock()
-	defer p.rollMu.Unlock()
-	err := p.tx(ctx, func() error {
-		for _, k := range keys {
-			if err := p.addCell(ctx, k, sums[k]); err != nil {
-				return err
-			}
-		}
-		return p.exec(ctx, "DELETE FROM pending")
-	})
-	if err != nil {
-		return fmt.Errorf("write roll-ups of %s: %w", dayName(p.day), err)
-	}
-	p.pending, p.flushed = map[cellKey]*cell{}, flushed
-	clear(p.values)
-	return nil
-}
-
-// compare orders keys as the table does.
-func (k grainKey) compare(o grainKey) int {
-	return cmp.Or(cmp.Compare(k.question, o.question), cmp.Compare(k.scope, o.scope), cmp.Compare(k.grain, o.grain),
-		cmp.Compare(k.at, o.at), cmp.Compare(k.value, o.value))
-}
-
-// addCell adds c to a stored cell. Most are of a minute that has none yet.
-func (p *part) addCell(ctx context.Context, k grainKey, c *cell) error {
-	if k.grain != grainMinute || k.at <= p.flushed {
-		var b []byte
-		found, err := p.one(ctx, "SELECT cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at = ? AND value = ?",
-			[]any{k.question, k.scope, k.grain, k.at, k.value}, &b)
-		if err != nil {
-			return err
-		}
-		if found {
-			r := cellReader{left: b}
-			if err := r.add(c); err != nil {
-				return err
-			}
-		}
-	}
-	p.cell = c.append(p.cell[:0])
-	return p.exec(ctx, "INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?)", k.question, k.scope, k.grain, k.at, k.value, p.cell)
-}
-
-// loadFlushed learns the last minute that has stored cells: that of the totals of all accounts, which
-// everything is counted under.
-func (p *part) loadFlushed(ctx context.Context) error {
-	return all(ctx, p.conn, func(r *sql.Rows) error { return r.Scan(&p.flushed) },
-		`SELECT ifnull(max((SELECT max(at) FROM rollups WHERE question = ? AND scope = texts.id AND grain = ?)), 0) FROM texts WHERE kind = ? AND kind <> 10`,
-		questionTotal, grainMinute, int64(textAccount))
 }

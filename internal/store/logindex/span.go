@@ -143,11 +143,7 @@ func (p *part) pendingMinutes(scope int32) map[int64]bool {
 	p.rollMu.RLock()
 	defer p.rollMu.RUnlock()
 	minutes := map[int64]bool{}
-	for k := range p.pending {
-		if k.question == questionTotal && k.scope == scope {
-			minutes[k.at] = true
-		}
-	}
+	p.pending.each(questionTotal, scope, func(at int64, _ int32, _ *cell) { minutes[at] = true })
 	return minutes
 }
 
@@ -159,11 +155,11 @@ func (p *part) hoursOf(ctx context.Context, scope int32, hints []hint) (map[int6
 		have := map[int64]bool{}
 		values := append(slices.Clone(h.values), int64(otherValue))
 		p.rollMu.RLock()
-		for k := range p.pending {
-			if k.question == h.question && k.scope == scope && slices.Contains(values, int64(k.value)) {
-				have[k.at-k.at%grainHour] = true
+		p.pending.each(h.question, scope, func(at int64, value int32, _ *cell) {
+			if slices.Contains(values, int64(value)) {
+				have[at-at%grainHour] = true
 			}
-		}
+		})
 		err := all(ctx, p.read, func(r *sql.Rows) error {
 			var at int64
 			err := r.Scan(&at)

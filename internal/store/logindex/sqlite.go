@@ -190,7 +190,7 @@ type insertion struct {
 
 const (
 	leastRows   = 100 // of a statement that is made for the columns that are 0 or NULL
-	maxVariants = 12  // of statements, small ones too: each of these takes some 200 KB
+	maxVariants = 15  // of statements, small ones too: each of these takes some 200 KB
 )
 
 // insert inserts rows of so many values each, with the driver's own statements: database/sql looks at each
@@ -263,7 +263,11 @@ func (k *insertion) text(values int) string {
 		}
 	}
 	row := "(" + one.String()[1:] + ")"
-	return "INSERT INTO " + k.table + " VALUES " + strings.Repeat(row+",", k.rows-1) + row
+	verb := "INSERT"
+	if k.table == "rollups" {
+		verb = "INSERT OR REPLACE" // a cell that is there is part of the new one
+	}
+	return verb + " INTO " + k.table + " VALUES " + strings.Repeat(row+",", k.rows-1) + row
 }
 
 func preparePlain(ctx context.Context, conn any, text string) (driver.StmtExecContext, error) {

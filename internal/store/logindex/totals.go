@@ -188,13 +188,14 @@ func (t *totaling) readDay(ctx context.Context, d dayInfo, one piece) error {
 		}
 		p.rollMu.RLock()
 		defer p.rollMu.RUnlock()
-		for k, c := range p.pending {
-			at := k.at - k.at%one.grain
-			if k.question == question && k.scope == scope && one.from <= at && at < one.to {
-				if err := t.add(ctx, p.file, &p.names, at, k.value, func(sum *cell) error { sum.merge(c); return nil }); err != nil {
-					return err
-				}
+		p.pending.each(question, scope, func(at int64, value int32, c *cell) {
+			at -= at % one.grain
+			if err == nil && one.from <= at && at < one.to {
+				err = t.add(ctx, p.file, &p.names, at, value, func(sum *cell) error { sum.merge(c); return nil })
 			}
+		})
+		if err != nil {
+			return err
 		}
 		return t.readFile(ctx, p.file, &p.names, question, scope, one)
 	})
