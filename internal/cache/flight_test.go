@@ -738,3 +738,23 @@ func BenchmarkFlightAlone(b *testing.B) {
 		f.Leave()
 	}
 }
+
+// TestNobodyJoinsACallThatIsEnding has requests come while others go: a call that somebody is in does
+// not end.
+func TestNobodyJoinsACallThatIsEnding(t *testing.T) {
+	c := open(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 2000 {
+				_, f, _ := c.Lookup(t.Context(), askFor(1), time.Now())
+				if f.Context().Err() != nil {
+					t.Error("a request takes part in a call that has ended")
+				}
+				f.Gone(context.Canceled)
+				f.Leave()
+			}
+		})
+	}
+	all.Wait()
+}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -503,5 +504,71 @@ func BenchmarkPut(b *testing.B) {
 	for b.Loop() {
 		n++
 		put(b, s, n, e)
+	}
+}
+
+// TestAReadThatAPurgeOvertakes reads files while they are purged, or replaced. What it has read by
+// then does not come back into memory.
+func TestAReadThatAPurgeOvertakes(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir(), MemoryBytes: 8 << 20, DiskBytes: 16 << 20})
+	for round := range 400 {
+		put(t, s, 1, entry("old"))
+		s.settle()
+		s.memory.purge(cache.Selection{}, func(cache.Key) {}) // so that it is read
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() { get(t, s, 1) })
+		}
+		want := ""
+		switch {
+		case round%3 == 0:
+			want = "new"
+			put(t, s, 1, entry(want))
+			s.memory.purge(cache.Selection{}, func(cache.Key) {})
+		case round%3 == 1:
+			if _, err := s.Purge(t.Context(), cache.Selection{Scope: scopeA()}); err != nil {
+				t.Error(err)
+			}
+		default:
+			if _, err := s.Purge(t.Context(), cache.Selection{Scope: scopeA(), Keys: []cache.Key{key(1)}}); err != nil {
+				t.Error(err)
+			}
+		}
+		all.Wait()
+		if got := get(t, s, 1); got != want {
+			t.Fatalf("round %d: %q, want %q", round, got, want)
+		}
+	}
+}
+
+func TestPutsAndPurgesWhileTheDirectoryIsRead(t *testing.T) {
+	o := Options{Dir: t.TempDir(), MemoryBytes: 1, DiskBytes: 16 << 20}
+	const n = 300
+	s := open(t, o)
+	for k := range n {
+		put(t, s, k, entry("old"))
+	}
+	shut(t, s)
+	s = open(t, o)
+	for k := range n {
+		switch k % 4 {
+		case 0:
+			put(t, s, k, entry("new"))
+		case 1:
+			if _, err := s.Purge(t.Context(), cache.Selection{Keys: []cache.Key{key(k)}}); err != nil {
+				t.Error(err)
+			}
+		case 2:
+			get(t, s, k)
+		}
+	}
+	s.settle()
+	if st, f := stats(t, s), files(t, o.Dir); st.Disk.Entries != n*3/4 || f != n*3/4 || st.Disk.Bytes != int64(f*blockSize) {
+		t.Errorf("%d files, %+v", f, st)
+	}
+	for k := range n {
+		if got := get(t, s, k); got != []string{"new", "", "old", "old"}[k%4] {
+			t.Errorf("%d: %q", k, got)
+		}
 	}
 }
