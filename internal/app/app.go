@@ -61,6 +61,9 @@ type Addrs struct {
 	NewData  bool   // the data directory was made at this start
 	File     string // the configuration file, "" none
 	Warnings []string
+	// Account and Gateway are of a gateway that can be called: default/default, or the first there is. "":
+	// there is none.
+	Account, Gateway string
 }
 
 // App is one running process.
@@ -161,7 +164,7 @@ func (a *App) open(ctx, base context.Context) error {
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table))
 	a.admin = admin.New(admin.Deps{
-		Log: a.log, Settings: a.shown, Gateways: a.gateways, Status: a.status, Logger: a.logger,
+		Log: a.log, Settings: a.shown, Gateways: a.gateways, Tokens: a.tokens, Status: a.status, Logger: a.logger,
 		Token:  func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
 		Prices: a.priceState, RefreshPrices: a.refreshNow,
 		Done: a.stopping, Version: a.options.Version,
@@ -364,8 +367,9 @@ func (a *App) addrs() Addrs {
 	loaded := a.loaded.Load()
 	at := Addrs{
 		Listen: a.servers[0].listener.Addr().String(), TLS: a.servers[0].cert != nil, BasePath: loaded.Config.BasePath,
-		DataDir: loaded.Config.DataDir, NewData: a.newData, File: loaded.File, Warnings: loaded.Warnings,
+		DataDir: loaded.Config.DataDir, NewData: a.newData, File: loaded.File, Warnings: a.warnings(),
 	}
+	at.Account, at.Gateway = firstGateway(a.gateways.Snapshot())
 	if len(a.servers) > 1 {
 		at.Admin = a.servers[1].listener.Addr().String()
 	}

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/provider"
 )
 
@@ -31,6 +33,39 @@ func (a *App) shown() *admin.Settings {
 	return &v
 }
 
+// firstGateway is default/default, or the first there is; "": there is none.
+func firstGateway(s *gateway.Snapshot) (account, id string) {
+	if _, err := s.Gateway(gateway.Default, gateway.Default); err == nil {
+		return gateway.Default, gateway.Default
+	}
+	for a := range s.Accounts() {
+		for _, e := range a.Entries() {
+			return e.Account, e.ID
+		}
+	}
+	return "", ""
+}
+
+// warnings lists what is allowed and probably not meant: of the configuration, and of what is stored.
+func (a *App) warnings() []string {
+	loaded, gateways := a.loaded.Load(), a.gateways.Snapshot()
+	list := slices.Clone(loaded.Warnings)
+	if _, id := firstGateway(gateways); id == "" {
+		list = append(list, "there is no gateway, so every call is refused until one with a gateway token makes "+gateway.Default+": sluice gateway create "+gateway.Default)
+	}
+	if loaded.Config.LoopbackOnly() {
+		return list
+	}
+	for account := range gateways.Accounts() {
+		for _, e := range account.Entries() {
+			if e.Origin == sluice.OriginStored && !e.Authentication {
+				list = append(list, "gateway "+e.Account+"/"+e.ID+": authentication is off, so whoever reaches the listener can call it: sluice gateway set "+e.ID+" authentication=on")
+			}
+		}
+	}
+	return list
+}
+
 // status is what the process knows of itself.
 func (a *App) status() admin.Status {
 	loaded := a.loaded.Load()
@@ -38,7 +73,7 @@ func (a *App) status() admin.Status {
 	s := admin.Status{
 		Version: a.options.Version, Started: a.started.UTC(), DataDir: loaded.Config.DataDir,
 		Config: admin.Config{
-			File: loaded.File, Loaded: a.view.Load().Loaded, Error: failure, Warnings: slices.Clone(loaded.Warnings),
+			File: loaded.File, Loaded: a.view.Load().Loaded, Error: failure, Warnings: a.warnings(),
 		},
 		InFlight: a.proxy.Running(), MemoryUsed: a.memory.Used(), MemoryLimit: a.memory.Limit(),
 	}

@@ -45,8 +45,8 @@ func run(t *testing.T, env cli.Env, args ...string) result {
 	return result{out.String(), err.String(), code}
 }
 
-// api serves the answers of a golden file: lines "path?query" followed by a line with the answer, which
-// may begin with a status.
+// api serves the answers of a golden file: lines "path?query", with a method before it where several have
+// one path, followed by a line with the answer, which may begin with a status.
 func api(t *testing.T, script string) *httptest.Server {
 	t.Helper()
 	answers := map[string]string{}
@@ -56,7 +56,10 @@ func api(t *testing.T, script string) *httptest.Server {
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := strings.TrimPrefix(r.URL.RequestURI(), "/client/v4/accounts/default/ai-gateway")
-		body, found := answers[key]
+		body, found := answers[r.Method+" "+key]
+		if !found {
+			body, found = answers[key]
+		}
 		if !found {
 			w.WriteHeader(http.StatusNotImplemented)
 			_, _ = io.WriteString(w, `{"errors":[{"message":"the golden file has no `+strings.ReplaceAll(key, `"`, `'`)+`"}]}`)
@@ -400,6 +403,11 @@ func TestCompletionsKnowValuesAndGateways(t *testing.T) {
 		{[]string{"endpoints", "--sdk", ""}, "openai-python"},
 		{[]string{"logs", "list", "--gateway", ""}, "prod"},
 		{[]string{"logs", ""}, "export"},
+		{[]string{"gateway", "get", ""}, "prod"},
+		{[]string{"gateway", "set", ""}, "prod"},
+		{[]string{"gateway", "set", "prod", ""}, "cache_ttl="},
+		{[]string{"gateway", "create", "new", "authentication="}, "authentication=on"},
+		{[]string{"gateway", "set", "prod", "retry_backoff="}, "retry_backoff=linear"},
 	} {
 		r := run(t, cli.Env{Environ: []string{"SLUICE_URL=" + server.URL}}, append([]string{"__complete"}, tt.args...)...)
 		if r.code != 0 || !strings.Contains(r.out, tt.want) {
@@ -442,5 +450,19 @@ func TestNothingAfterTheTokenIsShownWithVerbose(t *testing.T) {
 	r := run(t, cli.Env{Environ: []string{"SLUICE_URL=" + server.URL, "SLUICE_TOKEN=canary"}}, "status", "-vv", "--json")
 	if r.code != 0 || strings.Contains(r.err, "canary") || !strings.Contains(r.err, "GET "+server.URL) || r.out != "{}\n" {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestDeletingAsksOnATerminal(t *testing.T) {
+	server := api(t, "/gateways/prod\n"+`{"result":{"id":"prod"}}`)
+	for answer, deleted := range map[string]bool{"y\n": true, "Yes\n": true, "n\n": false, "\n": false, "": false, "y": false} {
+		env := cli.Env{Environ: []string{"SLUICE_URL=" + server.URL}, Stdin: strings.NewReader(answer), InTerminal: true, ErrTerminal: true}
+		r := run(t, env, "gateway", "delete", "prod")
+		if !strings.Contains(r.err, "Delete gateway prod?") || (r.code == 0) != deleted || strings.Contains(r.err, "deleted (version") != deleted {
+			t.Errorf("%q: %+v", answer, r)
+		}
+		if r := run(t, env, "gateway", "delete", "prod", "--yes"); r.code != 0 || strings.Contains(r.err, "?") {
+			t.Errorf("--yes: %+v", r)
+		}
 	}
 }

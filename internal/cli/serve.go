@@ -112,7 +112,7 @@ func (a *commands) banner(c *config.Config, at app.Addrs) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "sluice %s   data %s%s   config %s\n", a.Version, at.DataDir, state, file)
-	account, gateway, found := firstGateway(c)
+	account, gateway, found := at.Account, at.Gateway, at.Gateway != ""
 	if found {
 		gatewayURL := data + "/v1/" + account + "/" + gateway
 		fmt.Fprintf(&b, "  OpenAI      %s/openai\n", gatewayURL)
@@ -136,19 +136,6 @@ func (a *commands) banner(c *config.Config, at app.Addrs) {
 	}
 	b.WriteString(a.sign("Waiting for the first request …\n"))
 	_ = a.write(b.String()) // the terminal is gone: the server runs on
-}
-
-// firstGateway is default/default, or the first there is.
-func firstGateway(c *config.Config) (account, gateway string, found bool) {
-	if _, ok := c.Accounts["default"].Gateways["default"]; ok {
-		return "default", "default", true
-	}
-	for _, account := range slices.Sorted(maps.Keys(c.Accounts)) {
-		for _, gateway := range slices.Sorted(maps.Keys(c.Accounts[account].Gateways)) {
-			return account, gateway, true
-		}
-	}
-	return "", "", false
 }
 
 // usualKeys maps the usual names of provider keys in the environment to a model to try them with.

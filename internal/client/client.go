@@ -190,6 +190,10 @@ type envelope struct {
 	Result json.RawMessage `json:"result"`
 	Info   json.RawMessage `json:"result_info"`
 	Errors []fault         `json:"errors"`
+
+	Messages []struct {
+		Message string `json:"message"`
+	} `json:"messages"`
 }
 
 type fault struct {
