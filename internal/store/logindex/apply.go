@@ -158,6 +158,7 @@ func allBefore(records []*reqlog.Record, pos reqlog.Pos) bool {
 func (p *part) reload(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	p.bases.forget()
+	p.shapes.forget()
 	if err := p.loadMore(ctx); err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func likenessOf(r *row, record *reqlog.Record) uint64 {
 	mix := func(n uint64) { h = bits.RotateLeft64((h^n)*0x9e3779b97f4a7c15, 29) }
 	mix(uint64(r.scopes.gateway))
 	for _, column := range [...]int{columnProvider, columnEndpoint, columnCaller, columnAgent, columnError, columnRequestType, columnResponseType} {
-		mix(uint64(r.texts[column]))
+		mix(uint64(r.shape.texts[column]))
 	}
 	mix(uint64(len(e.ReqHeader))<<32 | uint64(len(e.RespHeader))<<16 | uint64(e.Status&0xfff)<<4 | uint64(count(e.Streamed)))
 	return h

@@ -14,7 +14,7 @@ import (
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
-// The columns of rows that hold a text's id, in the order of the table. Columns and texts go by place.
+// The columns of shapes that hold a text's id, in the order of the table. Columns and texts go by place.
 const (
 	columnProvider = iota
 	columnModel
@@ -189,16 +189,17 @@ type recentText struct {
 }
 
 // rowValues is how many values a row of rows has.
-const rowValues = 24
+const rowValues = 12
 
 // row is one row in the making. Its data lies in a buffer of the batch.
 type row struct {
-	id     int64
-	scopes scopeIDs
-	texts  [textColumns]int64
-	meta   int64
-	data   []byte
-	record *reqlog.Record
+	id      int64
+	scopes  scopeIDs
+	shape   shape
+	shapeID int64
+	meta    int64
+	data    []byte
+	record  *reqlog.Record
 }
 
 // encode interns the record's texts and appends its data to enc.data.
@@ -217,13 +218,20 @@ func (enc *encoder) encode(ctx context.Context, record *reqlog.Record) (r row, e
 			}
 			*recent = recentText{text, id}
 		}
-		r.texts[i] = recent.id
+		r.shape.texts[i] = recent.id
 	}
 	if len(e.Metadata) > 0 {
 		enc.meta = appendMeta(enc.meta[:0], e.Metadata)
 		if r.meta, err = enc.p.texts.metaID(ctx, enc.meta); err != nil {
 			return r, err
 		}
+	}
+	r.shape.flags, r.shape.status, r.shape.attempts = flagsOf(e), int64(e.Status), int64(len(e.Attempts))
+	if r.anySpilled() {
+		r.shape.flags |= flagSpilled
+	}
+	if r.shapeID, err = enc.p.shapes.id(ctx, &r.shape); err != nil {
+		return r, err
 	}
 	entry := record.Fields
 	if entry == "" {
@@ -242,7 +250,7 @@ func (enc *encoder) encode(ctx context.Context, record *reqlog.Record) (r row, e
 
 // anySpilled reports whether some text of the row stands in its data only.
 func (r *row) anySpilled() bool {
-	for _, id := range r.texts {
+	for _, id := range r.shape.texts {
 		if id == spilled {
 			return true
 		}
@@ -253,23 +261,13 @@ func (r *row) anySpilled() bool {
 // values puts the row's values where a statement takes them from, in the order of the table rows.
 func (r *row) values(args []driver.NamedValue, more int64) {
 	e := &r.record.Entry
-	flags := flagsOf(e)
-	if r.anySpilled() {
-		flags |= flagSpilled
-	}
-	args[0].Value, args[1].Value = r.id, r.scopes.gateway
-	for i, id := range r.texts {
-		args[2+i].Value = id
-	}
 	in, inKnown := e.Usage.Get(sluice.Input)
 	out, outKnown := e.Usage.Get(sluice.Output)
-	args = args[2+textColumns:]
-	args[0].Value, args[1].Value = r.meta, flags
-	args[2].Value = known(int64(e.Status), e.Status != 0)
-	args[3].Value = known(e.Timeline.End.Microseconds(), e.Timeline.End > 0)
-	args[4].Value = known(e.Timeline.FirstToken.Microseconds(), e.Timeline.FirstToken > 0)
-	args[5].Value, args[6].Value = known(in, inKnown), known(out, outKnown)
-	args[7].Value, args[8].Value = known(int64(e.Cost), e.Priced), int64(len(e.Attempts))
+	args[0].Value, args[1].Value, args[2].Value, args[3].Value = r.id, r.scopes.gateway, r.shapeID, r.meta
+	args[4].Value = known(e.Timeline.End.Microseconds(), e.Timeline.End > 0)
+	args[5].Value = known(e.Timeline.FirstToken.Microseconds(), e.Timeline.FirstToken > 0)
+	args[6].Value, args[7].Value = known(in, inKnown), known(out, outKnown)
+	args[8].Value = known(int64(e.Cost), e.Priced)
 	args[9].Value, args[10].Value, args[11].Value = hashOf(e.EventID), hashOf(e.TraceID), more
 }
 
@@ -325,8 +323,12 @@ type stored struct {
 	data                  []byte
 }
 
+// fromRows is where rows are looked for, with their shapes. Rows come first, in their order, whatever SQLite
+// thinks of it.
+const fromRows = "FROM rows r CROSS JOIN shapes s ON s.id = r.shape "
+
 // findText is the query for what decode needs of a row, but for its data, in the order of stored.scan.
-const findText = "SELECT r.id, r.meta, r.flags, r.more FROM rows r WHERE "
+const findText = "SELECT r.id, r.meta, s.flags, r.more " + fromRows + "WHERE "
 
 // scan returns where the columns of findText go.
 func (r *stored) scan() []any { return []any{&r.id, &r.meta, &r.flags, &r.more} }

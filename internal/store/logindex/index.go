@@ -4,7 +4,8 @@
 // A row goes to the file of the day that its id names, and the id is also its place in it: order, file
 // and time agree. What is filtered or sorted is an integer column of a narrow table; texts and whole
 // metadata objects are interned. Everything else lies in a second table that only a shown row needs, of
-// many rows together, and told by what it has other than a row of a call like it.
+// many rows together, and told by what it has other than a row of a call like it. What rows of like calls
+// have in the same columns stands in a third, once.
 // There is no secondary index: roll-ups know which minutes hold a gateway's rows and which hours a
 // value's, and scans read only those.
 //

@@ -31,13 +31,13 @@ func orderColumn(o reqlog.Order) (column string, text, ok bool) {
 	case reqlog.OrderCost:
 		return "r.cost", false, true
 	case reqlog.OrderSuccess:
-		return "(r.flags & 1)", false, true
+		return "(s.flags & 1)", false, true
 	case reqlog.OrderCached:
 		return numberColumn(reqlog.FieldCached, 0), false, true
 	case reqlog.OrderProvider:
-		return "r.provider", true, true
+		return "s.provider", true, true
 	case reqlog.OrderModel:
-		return "r.model", true, true
+		return "s.model", true, true
 	}
 	return "", false, false
 }
@@ -199,7 +199,7 @@ func (l *listing) rankChunk(ctx context.Context, p *part, w *where, c span, r *r
 		bar = "1" // each row must be looked at anyway
 	} else if bar != "1" {
 		err := all(ctx, p.read, func(rows *sql.Rows) error { return rows.Scan(&seen) },
-			"SELECT count(*) FROM rows r WHERE "+w.text()+" AND r.id >= ? AND r.id < ?", c.low, c.high)
+			"SELECT count(*) "+fromRows+"WHERE "+w.text()+" AND r.id >= ? AND r.id < ?", c.low, c.high)
 		if err != nil {
 			return 0, err
 		}
@@ -214,7 +214,7 @@ func (l *listing) rankChunk(ctx context.Context, p *part, w *where, c span, r *r
 		err := rows.Scan(&f.id, &f.by)
 		list = append(list, f)
 		return err
-	}, "SELECT r.id, "+column+" FROM rows r WHERE "+w.text()+" AND "+bar+" AND r.id >= ? AND r.id < ? ORDER BY r.id DESC", c.low, c.high)
+	}, "SELECT r.id, "+column+" "+fromRows+"WHERE "+w.text()+" AND "+bar+" AND r.id >= ? AND r.id < ? ORDER BY r.id DESC", c.low, c.high)
 	if err != nil {
 		return 0, err
 	}

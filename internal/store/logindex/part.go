@@ -273,6 +273,7 @@ type part struct {
 	// What follows up to rollMu is the writer's: Index.write guards it.
 	texts    texts
 	bases    bases
+	shapes   shapes
 	lastMore int64              // the last id of more
 	open     map[int64]struct{} // rows of the open marks
 	values   map[setKey]*valueSet
@@ -306,6 +307,7 @@ func openPart(ctx context.Context, dir string, day int64, room int64, seed func(
 		return nil, err
 	}
 	p.texts.f, p.texts.room, p.bases.f = p.file, room, p.file
+	p.shapes.f = p.file
 	if err = p.load(ctx, seed); err != nil {
 		return nil, fmt.Errorf("open day %s: %w", dayName(day), errors.Join(err, p.close()))
 	}

@@ -221,7 +221,7 @@ func (g *gather) row(ctx context.Context, r *row) error {
 	e := &r.record.Entry
 	return g.add(ctx, e, kindKey{
 		at: e.ID.Milli() / minuteMillis, scopes: r.scopes, status: int32(e.Status), cache: e.Cache,
-		provider: int32(r.texts[columnProvider]), model: int32(r.texts[columnModel]), caller: int32(r.texts[columnCaller]),
+		provider: int32(r.shape.texts[columnProvider]), model: int32(r.shape.texts[columnModel]), caller: int32(r.shape.texts[columnCaller]),
 	}, 1, true)
 }
 

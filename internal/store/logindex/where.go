@@ -17,7 +17,7 @@ import (
 // where is a query's conditions in terms of one file.
 type where struct {
 	none   bool     // no row of the file can pass
-	and    []string // conditions on r, the table rows
+	and    []string // conditions on r, the table rows, and s, their shapes
 	narrow bool     // and has a condition on the scope
 	hints  []hint
 	// after must be asked of the whole entry, which columns cannot answer; spill only of rows that keep
@@ -199,7 +199,7 @@ func (p *part) compileText(ctx context.Context, c *reqlog.Cond, w *where) error 
 		w.after = append(w.after, *c)
 		return nil
 	}
-	return p.compileTexts(ctx, c, w, "r."+column.name, column.kind, questionOf(c.Field), c.MatchText)
+	return p.compileTexts(ctx, c, w, "s."+column.name, column.kind, questionOf(c.Field), c.MatchText)
 }
 
 // questionOf returns the roll-up whose values are a field's texts, or 0.
@@ -230,7 +230,7 @@ func (p *part) compileTexts(ctx context.Context, c *reqlog.Cond, w *where, colum
 		w.addIn(column, ids, c.Not)
 		w.none = w.none || len(ids) == 0 && !c.Not
 	} else {
-		cond := "(" + condIn(column, ids, c.Not) + " OR r.flags & " + strconv.Itoa(flagSpilled) + ")"
+		cond := "(" + condIn(column, ids, c.Not) + " OR s.flags & " + strconv.Itoa(flagSpilled) + ")"
 		w.and = append(w.and, cond)
 		w.spill = append(w.spill, *c)
 	}
@@ -289,7 +289,7 @@ func namesOf(f reqlog.Field) *codes {
 	case reqlog.FieldCache:
 		return &codes{cacheColumn, []string{reqlog.CacheName(sluice.CacheOff), reqlog.CacheName(sluice.CacheMiss), reqlog.CacheName(sluice.CacheHit)}}
 	case reqlog.FieldBasis:
-		c := &codes{column: "(r.flags >> 8 & 7)"}
+		c := &codes{column: "(s.flags >> 8 & 7)"}
 		for b := range sluice.BasisCached + 1 {
 			c.names = append(c.names, b.String())
 		}
@@ -299,8 +299,8 @@ func namesOf(f reqlog.Field) *codes {
 }
 
 const (
-	endingColumn = "(r.flags >> 4 & 15)" // by shiftEnding
-	cacheColumn  = "(r.flags >> 2 & 3)"  // by shiftCache
+	endingColumn = "(s.flags >> 4 & 15)" // by shiftEnding
+	cacheColumn  = "(s.flags >> 2 & 3)"  // by shiftCache
 )
 
 func columnOf(f reqlog.Field) (textColumn, bool) {
@@ -332,19 +332,19 @@ func numberColumn(f reqlog.Field, day int64) string {
 	case reqlog.FieldTokensOut:
 		return "r.tokens_out"
 	case reqlog.FieldAttempts:
-		return "r.attempts"
+		return "s.attempts"
 	case reqlog.FieldFeedback:
-		return fmt.Sprintf("nullif((r.flags >> %d & 3) - 1, 0)", shiftFeedback)
+		return fmt.Sprintf("nullif((s.flags >> %d & 3) - 1, 0)", shiftFeedback)
 	case reqlog.FieldSuccess:
-		return "(r.flags & 1)"
+		return "(s.flags & 1)"
 	case reqlog.FieldStream:
-		return "(r.flags >> 1 & 1)"
+		return "(s.flags >> 1 & 1)"
 	case reqlog.FieldCached:
 		return fmt.Sprintf("(%s = %d)", cacheColumn, sluice.CacheHit)
 	case reqlog.FieldCreated, reqlog.FieldRange:
 		return fmt.Sprintf("((r.id >> %d) + %d)", counterBits, day*dayMillis)
 	case reqlog.FieldStatus:
-		return "r.status"
+		return "s.status"
 	}
 	return ""
 }
@@ -386,15 +386,15 @@ func (w *where) addAny(any []string, not bool) {
 }
 
 func (w *where) statuses(c *reqlog.Cond) {
-	any := rangeConds("r.status", c.Ranges)
+	any := rangeConds("s.status", c.Ranges)
 	for _, class := range c.Classes {
 		for _, one := range class.Cases {
 			var and []string
 			if one.MinStatus > 0 {
-				and = append(and, fmt.Sprintf("ifnull(r.status BETWEEN %d AND %d, 0)", one.MinStatus, one.MaxStatus))
+				and = append(and, fmt.Sprintf("ifnull(s.status BETWEEN %d AND %d, 0)", one.MinStatus, one.MaxStatus))
 			}
 			if one.Success != 0 {
-				and = append(and, fmt.Sprintf("r.flags & 1 = %d", count(one.Success > 0)))
+				and = append(and, fmt.Sprintf("s.flags & 1 = %d", count(one.Success > 0)))
 			}
 			if one.Endings != 0 {
 				and = append(and, fmt.Sprintf("%d >> %s & 1", one.Endings, endingColumn))
