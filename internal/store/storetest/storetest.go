@@ -25,6 +25,7 @@ func Log(t *testing.T, open func(*testing.T) reqlog.Store) {
 		run  func(*testing.T, func(*testing.T) *feed)
 	}{
 		{"rows", logRows},
+		{"changes", logChanges},
 		{"marks", logMarks},
 		{"again", logAgain},
 		{"pages", logPages},
@@ -189,6 +190,9 @@ func logRows(t *testing.T, open func(*testing.T) *feed) {
 			t.Errorf("%v, %v; want %v", got.Entry.ID, err, e.ID)
 		}
 	})
+}
+
+func logChanges(t *testing.T, open func(*testing.T) *feed) {
 	t.Run("a later entry replaces the row", func(t *testing.T) {
 		f := open(t)
 		e := f.entry(noon(), func(e *sluice.LogEntry) { e.Cost, e.Priced = 5, true })
