@@ -38,9 +38,7 @@ func (s Scope) Covers(other Scope) bool {
 // Request is what an answer depends on.
 type Request struct {
 	Scope
-	// Generation is the version of the gateway's settings where a change of them is to make its entries
-	// useless, and 0 otherwise.
-	Generation int64
+	Generation int64  // GenerationOf the gateway
 	Provider   string // slug
 	Method     string
 	// Target is where the call goes: path and query, with the host where the provider's slug does not
@@ -57,6 +55,15 @@ type Request struct {
 	// Custom is the key that the request names for itself (cf-aig-cache-key). It stands for all else but
 	// Scope, Generation and Stream. "": none.
 	Custom string
+}
+
+// GenerationOf is the part that a gateway's settings have in its keys: their version where a change of
+// them is to make all entries useless, and 0 otherwise.
+func GenerationOf(g *sluice.Gateway) int64 {
+	if g.CacheInvalidateOnUpdate {
+		return g.Version
+	}
+	return 0
 }
 
 // KeyOf computes the key of r. It allocates nothing as a rule.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -507,37 +506,45 @@ func BenchmarkPut(b *testing.B) {
 	}
 }
 
-// TestAReadThatAPurgeOvertakes reads files while they are purged, or replaced. What it has read by
-// then does not come back into memory.
-func TestAReadThatAPurgeOvertakes(t *testing.T) {
-	s := open(t, Options{Dir: t.TempDir(), MemoryBytes: 8 << 20, DiskBytes: 16 << 20})
-	for round := range 400 {
+// TestAReadThatIsOvertaken purges or replaces an entry after its file was read. What was read does not
+// come back into memory, and after a purge it is not given out either.
+func TestAReadThatIsOvertaken(t *testing.T) {
+	for name, one := range map[string]struct {
+		then        func(s *Store)
+		given, left string
+	}{
+		"by a purge of the gateway": {func(s *Store) { mustPurge(t, s, cache.Selection{Scope: scopeA()}) }, "", ""},
+		"by a purge of the key":     {func(s *Store) { mustPurge(t, s, cache.Selection{Keys: []cache.Key{key(1)}}) }, "", ""},
+		"by a purge elsewhere":      {func(s *Store) { mustPurge(t, s, cache.Selection{Scope: cache.Scope{Account: "x"}}) }, "", "old"},
+		"by a newer entry": {func(s *Store) {
+			put(t, s, 1, entry("new"))
+			s.memory.purge(cache.Selection{}, func(cache.Key) {})
+		}, "old", "new"},
+		"by nothing": {func(*Store) {}, "old", "old"},
+	} {
+		s := open(t, Options{Dir: t.TempDir(), MemoryBytes: 8 << 20, DiskBytes: 16 << 20})
 		put(t, s, 1, entry("old"))
 		s.settle()
 		s.memory.purge(cache.Selection{}, func(cache.Key) {}) // so that it is read
-		var all sync.WaitGroup
-		for range 4 {
-			all.Go(func() { get(t, s, 1) })
+		s.disk.load = func(path string, scope cache.Scope, key cache.Key) (cache.Record, int64, error) {
+			r, size, err := readFile(path, scope, key)
+			one.then(s)
+			return r, size, err
 		}
-		want := ""
-		switch {
-		case round%3 == 0:
-			want = "new"
-			put(t, s, 1, entry(want))
-			s.memory.purge(cache.Selection{}, func(cache.Key) {})
-		case round%3 == 1:
-			if _, err := s.Purge(t.Context(), cache.Selection{Scope: scopeA()}); err != nil {
-				t.Error(err)
-			}
-		default:
-			if _, err := s.Purge(t.Context(), cache.Selection{Scope: scopeA(), Keys: []cache.Key{key(1)}}); err != nil {
-				t.Error(err)
-			}
+		if got := get(t, s, 1); got != one.given {
+			t.Errorf("%s: %q is given, want %q", name, got, one.given)
 		}
-		all.Wait()
-		if got := get(t, s, 1); got != want {
-			t.Fatalf("round %d: %q, want %q", round, got, want)
+		s.disk.load = readFile
+		if got := get(t, s, 1); got != one.left {
+			t.Errorf("%s: %q is left, want %q", name, got, one.left)
 		}
+	}
+}
+
+func mustPurge(t *testing.T, s *Store, what cache.Selection) {
+	t.Helper()
+	if _, err := s.Purge(t.Context(), what); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -45,6 +45,7 @@ type disk struct {
 	stop    chan struct{} // closed when time is up: not even that
 	sweep   chan struct{} // something is in the trash
 	running sync.WaitGroup
+	load    func(path string, scope cache.Scope, key cache.Key) (cache.Record, int64, error) // readFile
 
 	mu       sync.Mutex
 	wake     sync.Cond // for the writer
@@ -69,7 +70,7 @@ func openDisk(dir string, limit, queued int64, logger *slog.Logger) (*disk, erro
 		}
 	}
 	d := &disk{
-		dir: dir, limit: limit, logger: logger,
+		dir: dir, limit: limit, logger: logger, load: readFile,
 		reads: make(chan struct{}, maxReads), scanned: make(chan struct{}), quit: make(chan struct{}), stop: make(chan struct{}), sweep: make(chan struct{}, 1),
 		counting: map[string]bool{}, index: newIndex(), queue: queue{limit: queued, keyed: map[cache.Key]*job{}},
 	}
@@ -191,7 +192,7 @@ func (d *disk) read(ctx context.Context, scope cache.Scope, key cache.Key) (r ca
 	done := make(chan result, 1)
 	d.running.Go(func() {
 		defer func() { <-d.reads }()
-		r, size, err := readFile(d.path(scope, key), scope, key)
+		r, size, err := d.load(d.path(scope, key), scope, key)
 		done <- result{r, size, err}
 	})
 	select {
