@@ -68,14 +68,11 @@ func (b *Base) AppendDelta(dst []byte, entry string, noMetadata bool) []byte {
 	f := fields{s: entry}
 	at := 0 // the base's next field
 	for !f.done() {
-		if at < len(b.fields) { // mostly it is the same, and need not be parsed
-			same := b.bytes[b.fields[at].start:b.fields[at].end]
-			if strings.HasPrefix(f.rest(), same) {
-				f.at += len(same)
-				at++
-				w.count(deltaCopy, 1)
-				continue
-			}
+		if n, size := b.same(at, f.rest()); n > 0 { // mostly it is, and need not be parsed
+			f.at += size
+			at += n
+			w.count(deltaCopy, n)
+			continue
 		}
 		start := f.at
 		if !f.next() {
@@ -87,6 +84,23 @@ func (b *Base) AppendDelta(dst []byte, entry string, noMetadata bool) []byte {
 	}
 	w.flush()
 	return w.dst
+}
+
+// same returns how many of the base's fields from at on entry begins with, and their size.
+func (b *Base) same(at int, entry string) (n, size int) {
+	if at >= len(b.fields) {
+		return 0, 0
+	}
+	start := b.fields[at].start
+	end := start + commonPrefix(b.bytes[start:], entry)
+	i := at
+	for i < len(b.fields) && b.fields[i].end <= end {
+		i++
+	}
+	if i == at {
+		return 0, 0
+	}
+	return i - at, b.fields[i-1].end - start
 }
 
 // field tells the field that f stands at, from start to end of the entry, and returns the base's next one.
@@ -124,10 +138,22 @@ func (b *Base) find(at int, f *fields, field string) (i int, same bool) {
 			return i, true
 		}
 		if like < 0 && (f.tag != tagReqHeader && f.tag != tagRespHeader || sameName(b.bytes[base.text:base.end], f.text())) {
+			if !repeats(f.tag) {
+				return i, false
+			}
 			like = i
 		}
 	}
 	return like, false
+}
+
+// repeats reports whether an entry can have several fields of a tag.
+func repeats(tag int) bool {
+	switch tag {
+	case tagMetadata, tagReqHeader, tagRespHeader, tagAttempt, tagNote:
+		return true
+	}
+	return false
 }
 
 // sameName reports whether two pairs have the same name.
@@ -141,12 +167,24 @@ func sameName(a, b string) bool {
 
 func commonPrefix(a, b string) int {
 	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
+	a, b = a[:n], b[:n]
+	i := 0
+	for ; i+8 <= n; i += 8 { // as one word each
+		if word(a[i:i+8]) != word(b[i:i+8]) {
+			break
 		}
 	}
-	return n
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
+}
+
+// word returns the first eight bytes of s.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // deltaWriter writes operations, those of neighbours joined.
