@@ -96,6 +96,9 @@ func (o *outcome) drop() {
 	if o.answer.body != nil {
 		_ = o.answer.body.Close() // it has served
 	}
+	if o.answer.conn != nil {
+		_ = o.answer.conn.Close() // nobody will speak on it
+	}
 }
 
 // took puts a try into the log.
@@ -122,9 +125,6 @@ func (x *exchange) accept(ctx context.Context, o *outcome) error {
 	t := o.times
 	e.Timeline.Connected, e.Timeline.Sent, e.Timeline.FirstByte = o.start+t.Connected, o.start+t.Sent, o.start+t.FirstByte
 	x.answer, x.failed = o.answer, o.cause != ""
-	if n := len(e.Attempts); n > 0 {
-		e.Attempts[n-1].Cause = "" // it is what the client gets
-	}
 	return nil
 }
 
@@ -189,7 +189,7 @@ func (x *exchange) describe(o *outcome, resp *upstream.Response) {
 	o.times = t
 	o.answer = answer{
 		status: resp.Status, header: resp.Header, length: resp.Length, body: resp.Body,
-		trailer: resp.Trailer, byClose: resp.CloseDelimited,
+		trailer: resp.Trailer, byClose: resp.CloseDelimited, conn: resp.Conn,
 	}
 	if t.Retried != nil {
 		o.tries = append(o.tries, x.attemptOf(o, string(upstream.StageRead)))

@@ -23,8 +23,10 @@ type caller struct {
 
 // findCaller looks for a gateway token: in its own header, as a WebSocket subprotocol, or where the provider
 // takes its credential, if what stands there is ours (cloudflare-ai-gateway.md, 6.1).
-func (x *exchange) findCaller() caller {
-	now := x.start
+func (x *exchange) findCaller() caller { return x.callerAt(x.start) }
+
+// callerAt is findCaller at another moment: tokens are revoked, and expire.
+func (x *exchange) callerAt(now time.Time) caller {
 	for _, f := range x.req.Header {
 		switch {
 		case len(f.Name) == len("cf-aig-authorization") && strings.EqualFold(f.Name, "cf-aig-authorization"):
@@ -103,15 +105,26 @@ func (x *exchange) ourToken(value string) bool {
 // none (cloudflare-ai-gateway.md, 12.1).
 func isPlaceholder(value string) bool { return bare(value) == "CF_TEMP_TOKEN" }
 
+// valid reports whether the caller's token allows calls through g.
+func (c *caller) valid(g *sluice.Gateway) bool {
+	return c.verdict == auth.Valid && c.token.Allows(g.Account, g.ID, auth.Run)
+}
+
+// anonymous reports whether g asks for no token. Whatever stands in the place for one is then no matter, but
+// a token of ours in the place of a provider's credential must be good.
+func (c *caller) anonymous(g *sluice.Gateway) bool {
+	return !g.Authentication && (c.given || !c.verdict.Ours())
+}
+
 // authorize refuses a caller that the gateway does not let in.
 func (x *exchange) authorize(c *caller) error {
-	if c.verdict == auth.Valid && c.token.Allows(x.gateway.Account, x.gateway.ID, auth.Run) {
+	if c.valid(x.gateway) {
 		x.entry().Key = c.token.Name
 		x.proxy.tokens.Used(&c.token, x.start)
 		return nil
 	}
-	if !x.gateway.Authentication && (c.given || !c.verdict.Ours()) {
-		return nil // whatever is sent: nothing was asked for
+	if c.anonymous(x.gateway) {
+		return nil
 	}
 	hint := "send a gateway token: cf-aig-authorization: Bearer …; 'sluice auth token create' makes one"
 	switch {

@@ -26,31 +26,32 @@ type control struct {
 
 // caching is what is asked of the response cache.
 type caching struct {
-	ttl   time.Duration // 0: off, unless key is set and ttlSet is not
-	asked bool          // ttl comes from a header
-	skip  bool          // no stored answer is wanted
-	key   string        // replaces the computed key; "" none
+	usual time.Duration // the gateway's; 0: off
+	ttl   time.Duration // of a header, where asked is set
+	asked bool
+	skip  bool   // no stored answer is wanted
+	key   string // replaces the computed key; "" none
 }
 
-// life is how long an answer may be kept; 0: caching is off. A key of the caller's own turns it on; a time
-// of the caller's only changes it, except that 0 turns it off.
+// life is how long an answer may be kept; 0: caching is off. The gateway turns it on, or a key of the caller's
+// own. A time of the caller's only changes it, except that 0 turns it off.
 func (c *caching) life() time.Duration {
 	switch {
-	case c.asked && c.ttl == 0:
+	case c.usual == 0 && c.key == "":
 		return 0
-	case c.key == "":
+	case c.asked:
 		return c.ttl
-	case c.ttl == 0:
+	case c.usual == 0:
 		return cache.CustomKeyTTL
 	}
-	return c.ttl
+	return c.usual
 }
 
 // begin sets what the gateway's settings ask.
 func (c *control) begin(g *sluice.Gateway) {
 	c.collect, c.payload = g.CollectLogs, g.CollectPayload
 	c.timeout, c.retry = g.RequestTimeout, g.Retry
-	c.caching = caching{ttl: g.CacheTTL}
+	c.caching = caching{usual: g.CacheTTL}
 }
 
 // maxTimeout bounds cf-aig-request-timeout, maxKey the length of cf-aig-cache-key.

@@ -36,8 +36,8 @@ func (x *exchange) decodeNative(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if upgrade := x.req.Header.Get("Upgrade"); strings.EqualFold(upgrade, "websocket") {
-		return &sluice.Error{Kind: sluice.KindInvalid, Msg: "WebSocket connections are not supported on this path", Field: "Upgrade"}
+	if x.switching() {
+		return x.decodeRealtime()
 	}
 	if err := x.receive(ctx); err != nil {
 		return err

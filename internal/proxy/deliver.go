@@ -25,6 +25,9 @@ const (
 // deliver relays the answer: each piece goes to the meter, the log and the client as it comes, with
 // one flush per read. What is counted is what was relayed.
 func (p *Proxy) deliver(ctx context.Context, x *exchange) error {
+	if x.answer.conn != nil {
+		return x.converse(ctx)
+	}
 	x.watch()
 	x.sendHead()
 	err := x.relay(ctx)
@@ -57,10 +60,17 @@ func (x *exchange) watch() {
 	x.meter = meter
 }
 
-// sendHead sends status and header: the provider's, without what is between it and us, and ours.
+// sendHead sends status and header.
 func (x *exchange) sendHead() {
+	x.entry().Streamed = isEventStream(x.entry().Response.Type)
+	send := x.headFields()
+	x.sink.Head(x.answer.status, send)
+	x.sentHead(send)
+}
+
+// headFields are the fields of the answer: the provider's, without what is between it and us, and ours.
+func (x *exchange) headFields() sluice.Header {
 	a, e := &x.answer, x.entry()
-	e.Streamed = isEventStream(e.Response.Type)
 	own := [...]sluice.Field{
 		{Name: "cf-aig-log-id", Value: x.idText},
 		{Name: "cf-aig-request-id", Value: x.idText},
@@ -85,9 +95,14 @@ func (x *exchange) sendHead() {
 	if a.length >= 0 && !send.Has("Content-Length") && x.bodyAllowed() {
 		send = append(send, sluice.Field{Name: "Content-Length", Value: strconv.FormatInt(a.length, 10)})
 	}
-	x.sink.Head(a.status, send)
+	return send
+}
+
+// sentHead notes what was sent. The fields are the log's from here on.
+func (x *exchange) sentHead(send sluice.Header) {
+	e := x.entry()
 	x.headSent = true
-	e.Status = a.status
+	e.Status = x.answer.status
 	for i := range send {
 		if x.isCredential(send[i].Name) {
 			send[i].Value = redacted

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -80,6 +81,8 @@ type answer struct {
 	byClose bool
 	// own: Sluice made it, without a provider.
 	own bool
+	// conn is the provider's connection, where that has become a WebSocket; nil otherwise.
+	conn net.Conn
 }
 
 // entry is the log's row in the making.
@@ -112,6 +115,9 @@ func (p *Proxy) newExchange(req *front.Request, sink front.Sink) *exchange {
 func (p *Proxy) release(x *exchange) {
 	if x.answer.body != nil {
 		_ = x.answer.body.Close() // deliver has closed it, unless a stage failed
+	}
+	if x.answer.conn != nil {
+		_ = x.answer.conn.Close() // closed already, if it was used
 	}
 	x.body.free()
 	x.log.Reset()

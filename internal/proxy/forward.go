@@ -34,11 +34,22 @@ func (p *Proxy) forward(ctx context.Context, x *exchange) error {
 			return x.departed(ctx)
 		}
 		if !more || err == nil && x.answer.status < 400 && !x.failed {
-			x.share(ctx)
+			x.serves(ctx)
 			return err
 		}
 		x.abandon()
 	}
+}
+
+// serves makes what forward got the answer that is delivered.
+func (x *exchange) serves(ctx context.Context) {
+	if !x.answered() {
+		return
+	}
+	if n := len(x.entry().Attempts); n > 0 {
+		x.entry().Attempts[n-1].Cause = "" // whatever it is: the client gets it
+	}
+	x.share(ctx)
 }
 
 // working is the context that calls to the provider are made in: the request's, or that of the flight, which
@@ -92,6 +103,9 @@ func (x *exchange) upstreamRequest() upstream.Request {
 	}
 	if x.target.Query != "" || x.query == nil && strings.HasSuffix(x.req.Target, "?") { // an empty query is one, as it was sent
 		req.Target += "?" + x.target.Query
+	}
+	if x.entry().Type == typeRealtime {
+		req.Upgrade = "websocket"
 	}
 	switch {
 	case x.query != nil:

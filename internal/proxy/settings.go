@@ -24,6 +24,7 @@ type Settings struct {
 
 	bodyLimit   int64 // largest request body that is read whole
 	logLimit    int64 // most bytes stored of one body
+	message     int64 // largest message of a client's on a WebSocket, in bytes
 	wait        time.Duration
 	bodyPause   time.Duration
 	timeouts    upstream.Timeouts
@@ -46,6 +47,7 @@ func NewSettings(c *config.Config, gateways *gateway.Snapshot, table *provider.T
 		origins:     c.CORS.Origins,
 		bodyLimit:   int64(c.Limits.BodyBytes),
 		logLimit:    int64(c.Log.BodyBytes),
+		message:     int64(c.WebSocket.MessageBytes),
 		wait:        c.Limits.Wait,
 		bodyPause:   c.Timeouts.Body,
 		retryBudget: c.Upstream.RetryBudget,

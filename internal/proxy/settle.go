@@ -47,7 +47,7 @@ func (x *exchange) complete() {
 	x.addFailed()
 	x.sizes()
 	e.Timeline.End = x.since()
-	e.Success = e.Ending == sluice.EndingComplete && e.Status >= 200 && e.Status < 300
+	e.Success = e.Ending == sluice.EndingComplete && (e.Status >= 200 && e.Status < 300 || e.Status == 101)
 }
 
 // closeMeter ends the meter. A fault of its own must not cost the exchange its row.

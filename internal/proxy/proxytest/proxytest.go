@@ -4,6 +4,7 @@ package proxytest
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -181,10 +182,21 @@ func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, logger *slo
 	}
 }
 
-// Set changes settings of the default gateway, as a PUT of the management API would: {"cache_ttl": 60}.
+// Set gives the default gateway settings, as a PUT of the management API would: {"cache_ttl": 60}. Of what the
+// reference wants to be said, the rest is off.
 func (g *Gateway) Set(settings string) {
 	g.t.Helper()
-	body, err := gateway.ParseBody([]byte(settings))
+	all := map[string]any{
+		"cache_ttl": nil, "cache_invalidate_on_update": false, "collect_logs": true, "rate_limiting_interval": nil, "rate_limiting_limit": nil,
+	}
+	if err := json.Unmarshal([]byte(settings), &all); err != nil {
+		g.t.Fatal(err)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	body, err := gateway.ParseBody(text)
 	if err == nil {
 		_, err = g.Gateways.Update(g.t.Context(), "default", "default", body)
 	}
