@@ -1,8 +1,8 @@
 // Package admin is the management API: the reference's shapes under /client/v4, with our additions.
 // Its handlers read; those that change something do it through what they are given, which decides.
 //
-// One table (routes.go) lists every route with the role it needs. A request is checked against the
-// admin token before it is routed, so that what the table does not know is closed as well. Answers
+// One table (routes.go) lists every route with the role it needs. A caller is known by the admin token or a
+// gateway token before the request is routed, so that what the table does not know is closed as well. Answers
 // have the reference's envelope, failures included (errors.go maps a sluice.Kind to status and
 // code once), and no answer may be cached.
 //
@@ -24,6 +24,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
@@ -41,7 +42,7 @@ type Log interface {
 	Stats() reqlog.Stats
 }
 
-// Deps are what the handlers need. All but Done and Version must be set.
+// Deps are what the handlers need. All but Cache, Done and Version must be set.
 type Deps struct {
 	Log Log
 	// Settings returns the settings in force. It is called once per request; what it returns is not
@@ -49,6 +50,10 @@ type Deps struct {
 	Settings func() *Settings
 	// Gateways changes the gateways. When a change is made, Settings has it.
 	Gateways *gateway.Set
+	// Tokens are the gateway tokens: they let callers in, and are made and revoked here.
+	Tokens *auth.Ring
+	// Cache is the response cache. nil: there is none.
+	Cache Cache
 	// Status returns what the process knows of itself. It is cheap.
 	Status func() Status
 	// Prices returns which price catalogue is in use. RefreshPrices reads it anew from its source, and
@@ -98,7 +103,7 @@ func New(d Deps) http.Handler {
 	api.UseMiddleware(clientErrors)
 	for _, rt := range routes() {
 		op := rt.operation(api.OpenAPI().Components.Schemas)
-		op.Middlewares = append(op.Middlewares, s.require(rt.Role))
+		op.Middlewares = append(op.Middlewares, s.require(rt.Route))
 		rt.register(s, api, op)
 	}
 	// huma registers its own error type with every operation, whether it is used or not.
@@ -119,7 +124,7 @@ func (s *server) apiConfig() huma.Config {
 	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	c.Transformers = []huma.Transformer{validationFailure}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token": {Type: "http", Scheme: "bearer", Description: "the admin token"},
+		"token": {Type: "http", Scheme: "bearer", Description: "the admin token, or a gateway token of the account with read or edit"},
 	}
 	return c
 }

@@ -10,16 +10,21 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
+
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/auth"
 )
 
 // Role is what a caller may do. A role includes those before it.
 type Role uint8
 
-// The roles. The admin token gives RoleAdmin; nobody holds the ones between yet.
+// The roles. The admin token gives RoleAdmin. A gateway token gives RoleViewer with auth.Read, and RoleAdmin
+// with auth.Edit, in its own account.
 const (
 	RoleNone   Role = iota // not signed in: nothing here is open to it
 	RoleViewer             // sees everything but stored bodies
@@ -32,25 +37,80 @@ func (r Role) String() string {
 	return [...]string{"none", "viewer", "editor", "admin"}[min(r, RoleAdmin)]
 }
 
-// caller tells the role of who sends r.
-func (s *server) caller(r *http.Request) Role {
-	token := s.Token()
-	if token.IsZero() {
-		if local(r) {
-			return RoleAdmin
-		}
-		return RoleNone
-	}
+// caller is who sends a request.
+type caller struct {
+	role  Role
+	token *auth.Token // a gateway token, which sees its own account only; nil: who may see all
+}
+
+// callerKey is where require leaves the caller for handlers that outlive its check.
+type callerKey struct{}
+
+// caller tells who sends r. A gateway token that is sent decides, even where callers need none.
+func (s *server) caller(r *http.Request) caller {
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	given = strings.TrimSpace(given)
 	if !strings.EqualFold(scheme, "Bearer") {
-		return RoleNone
+		given = ""
+	}
+	if token, ours := s.gatewayToken(given); ours {
+		return token
+	}
+	admin := s.Token()
+	if admin.IsZero() {
+		if local(r) {
+			return caller{role: RoleAdmin}
+		}
+		return caller{}
 	}
 	// Hashes have one length, so that not even the token's length shows in the time taken.
-	want, got := sha256.Sum256([]byte(token.Reveal())), sha256.Sum256([]byte(strings.TrimSpace(given)))
+	want, got := sha256.Sum256([]byte(admin.Reveal())), sha256.Sum256([]byte(given))
 	if subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
-		return RoleAdmin
+		return caller{role: RoleAdmin}
 	}
-	return RoleNone
+	return caller{}
+}
+
+// gatewayToken tells who sends a gateway token, good or not; ours is false for what is none.
+func (s *server) gatewayToken(value string) (c caller, ours bool) {
+	now := time.Now()
+	t, verdict := s.Tokens.Find(value, now)
+	if verdict != auth.Valid {
+		return caller{}, verdict.Ours()
+	}
+	s.Tokens.Used(&t, now)
+	switch {
+	case t.Permissions&auth.Edit != 0:
+		return caller{role: RoleAdmin, token: &t}, true
+	case t.Permissions&auth.Read != 0:
+		return caller{role: RoleViewer, token: &t}, true
+	}
+	return caller{token: &t}, true
+}
+
+// within refuses a gateway token outside of its account and its gateways, which account and gateway of the
+// path name. Another account looks as one that is not there.
+func (c caller) within(s *Settings, rt Route, account, gateway string) error {
+	if c.token == nil || account == "" {
+		return nil
+	}
+	a, err := AccountPath{account}.account(s)
+	if err == nil && a.ID != c.token.Account {
+		_, err = AccountPath{}.account(s) // as for any that does not exist
+	}
+	if err != nil {
+		return err
+	}
+	gateway = strings.ToLower(gateway)
+	switch {
+	case rt.Process:
+		return &sluice.Error{Kind: sluice.KindForbidden, Msg: "Authentication error", Hint: "this is of the whole process: send the admin token"}
+	case c.token.Gateways != nil && gateway == "":
+		return &sluice.Error{Kind: sluice.KindForbidden, Msg: "Authentication error", Hint: "this is of the whole account, and the token is for some of its gateways"}
+	case !c.token.Allows(a.ID, gateway, c.token.Permissions):
+		return &sluice.Error{Kind: sluice.KindForbidden, Msg: "Authentication error", Hint: "the token is not for this gateway"}
+	}
+	return nil
 }
 
 // local reports whether r comes from this machine: by loopback, naming loopback as its host, and not
@@ -90,8 +150,8 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if s.caller(r) == RoleNone {
-			s.refuse(w)
+		if c := s.caller(r); c.role == RoleNone {
+			s.refuse(w, c)
 			return
 		}
 		defer s.recover(w, r)
@@ -99,20 +159,32 @@ func (s *server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// require refuses callers below role.
-func (s *server) require(role Role) func(huma.Context, func(huma.Context)) {
+// require refuses callers that a route is not for.
+func (s *server) require(rt Route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
-		if s.caller(r) < role {
-			s.refuse(w)
+		c := s.caller(r)
+		if c.role < rt.Role {
+			s.refuse(w, c)
 			return
 		}
-		next(ctx)
+		if err := c.within(s.Settings(), rt, ctx.Param("account"), ctx.Param("gateway")); err != nil {
+			writeFailure(w, failureOf(err))
+			return
+		}
+		next(huma.WithValue(ctx, callerKey{}, c))
 	}
 }
 
-func (s *server) refuse(w http.ResponseWriter) {
-	f := Fault{Code: codeAuthentication, Message: "Authentication error", Hint: "send the admin token: Authorization: Bearer …"}
+// refuse says what to send. A token that is good, though not for this, gets 403.
+func (s *server) refuse(w http.ResponseWriter, c caller) {
+	f := Fault{Code: codeAuthentication, Message: "Authentication error", Hint: "send the admin token, or a gateway token with read or edit: Authorization: Bearer …"}
+	if c.token != nil {
+		f.Hint = "the gateway token allows " + c.token.Permissions.String() + "; this needs " +
+			map[bool]string{true: "read or edit", false: "edit"}[c.role == RoleNone]
+		writeFailure(w, newFailure(http.StatusForbidden, f))
+		return
+	}
 	if s.Token().IsZero() {
 		f.Hint = "no admin token is set, so only direct calls to a loopback address are let in: set admin_token (SLUICE_ADMIN_TOKEN)"
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -93,6 +94,9 @@ func (s *server) followEvents(ctx context.Context, in *EventsInput) (*huma.Strea
 		rows:  s,
 		queue: newEventQueue(queueBytes),
 	}
+	if c, known := ctx.Value(callerKey{}).(caller); known {
+		t.token = c.token
+	}
 	if in.Fields != "" {
 		t.show.whole = true
 		if t.show.keep, err = s.fields.pick(in.Fields); err != nil {
@@ -122,6 +126,7 @@ type tail struct {
 	done    <-chan struct{}
 	logger  *slog.Logger
 	queue   *eventQueue
+	token   *auth.Token // that let the caller in; nil: none did
 
 	from   reqlog.Pos // where to begin
 	resync bool       // from is not where the client left off
@@ -169,11 +174,17 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 	}
 	ticks := time.NewTicker(tickEvery)
 	defer ticks.Stop()
+	var ended <-chan struct{}
+	if t.token != nil {
+		ended = t.token.Ended()
+	}
 	for out.flush() {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.done:
+			return
+		case <-ended:
 			return
 		case <-t.queue.ready:
 			events, dropped, _ := t.queue.take()
@@ -181,7 +192,10 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 				out.event(e.kind, e.pos, e.data)
 			}
 			out.drops(dropped)
-		case <-ticks.C:
+		case now := <-ticks.C:
+			if t.token != nil && t.token.VerdictAt(now) != auth.Valid {
+				return // expired
+			}
 			events, dropped, pos := t.queue.take()
 			for _, e := range events {
 				out.event(e.kind, e.pos, e.data)

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -279,7 +280,7 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 		Endpoint: "http://gateway.test:8088/ai", Loaded: base,
 	}
 	b.deps = Deps{
-		Log: b.log, Gateways: set,
+		Log: b.log, Gateways: set, Tokens: newTokens(t),
 		Settings: func() *Settings {
 			now := settings
 			now.Gateways = set.Snapshot()
@@ -303,6 +304,22 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	t.Cleanup(transport.CloseIdleConnections)
 	b.client = &http.Client{Transport: transport}
 	return b
+}
+
+// newTokens makes a ring without tokens, over a real store.
+func newTokens(t *testing.T) *auth.Ring {
+	t.Helper()
+	db, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	ring, err := auth.Open(t.Context(), db, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ring.Close(context.WithoutCancel(t.Context())) })
+	return ring
 }
 
 // newGateways makes the gateways of the tests, over a real store.

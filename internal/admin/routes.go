@@ -21,6 +21,7 @@ type Route struct {
 	Role    Role   // the least one that may call it
 	ID      string // operation id in the OpenAPI document
 	Summary string
+	Process bool // it is of the whole process: closed to gateway tokens, which are of one account
 }
 
 // Routes lists every route of the API.
@@ -41,10 +42,14 @@ type route struct {
 // routes is the one list of routes. What is not here does not exist.
 func routes() []route {
 	get := func(role Role, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
-		return route{Route{http.MethodGet, pattern, role, id, summary}, register}
+		return route{Route{Method: http.MethodGet, Pattern: pattern, Role: role, ID: id, Summary: summary}, register}
 	}
 	change := func(method, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
-		return route{Route{method, pattern, RoleAdmin, id, summary}, register}
+		return route{Route{Method: method, Pattern: pattern, Role: RoleAdmin, ID: id, Summary: summary}, register}
+	}
+	process := func(rt route) route {
+		rt.Process = true
+		return rt
 	}
 	const logs = scope + "/gateways/{gateway}/logs"
 	return []route{
@@ -63,9 +68,15 @@ func routes() []route {
 		get(RoleEditor, logs+"/{id}/response", "get-log-response", "Get the stored response body", handle((*server).getResponseBody)),
 		get(RoleViewer, scope+"/events", "follow-events", "Follow log entries as they come, as server-sent events", handle((*server).followEvents)),
 		get(RoleViewer, scope+"/analytics", "get-analytics", "Sums over time, from roll-ups", handle((*server).getAnalytics)),
+		get(RoleViewer, scope+"/cache", "get-cache", "What the response cache holds of an account, and did (ours)", handle((*server).getCache)),
+		get(RoleViewer, scope+"/gateways/{gateway}/cache", "get-gateway-cache", "What the response cache holds of a gateway, and did (ours)", handle((*server).getGatewayCache)),
+		change(http.MethodDelete, scope+"/gateways/{gateway}/cache", "purge-cache", "Forget stored answers of a gateway (ours)", handle((*server).purgeCache)),
 		get(RoleViewer, scope+"/prices", "get-prices", "Which price catalogue is in use", handle((*server).getPrices)),
-		change(http.MethodPost, scope+"/prices/refresh", "refresh-prices", "Read the price catalogue anew from its source", handle((*server).refreshPrices)),
-		get(RoleViewer, scope+"/status", "get-status", "What the process is doing", handle((*server).getStatus)),
+		process(change(http.MethodPost, scope+"/prices/refresh", "refresh-prices", "Read the price catalogue anew from its source", handle((*server).refreshPrices))),
+		process(get(RoleViewer, scope+"/status", "get-status", "What the process is doing", handle((*server).getStatus))),
+		get(RoleAdmin, scope+"/tokens", "list-tokens", "List gateway tokens (ours)", handle((*server).listTokens)),
+		change(http.MethodPost, scope+"/tokens", "create-token", "Create a gateway token; the answer shows its value, this once (ours)", handle((*server).createToken)),
+		change(http.MethodDelete, scope+"/tokens/{id}", "revoke-token", "Revoke a gateway token: it is refused from then on (ours)", handle((*server).revokeToken)),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,14 +83,40 @@ type Token struct {
 	used *use // shared by all copies; nil: not of a Ring
 }
 
-// use is when a token was last used, in unix seconds: as seen here, and as the store knows.
-type use struct{ last, written atomic.Int64 }
+// use is what changes of a token while it is in use.
+type use struct {
+	last, written atomic.Int64  // unix seconds of the last use: as seen here, and as the store knows
+	ended         chan struct{} // closed when it is revoked
+	end           sync.Once
+}
+
+func newUse() *use { return &use{ended: make(chan struct{})} }
+
+// Ended is closed when the token is revoked: what goes on for long and was let in by it ends then. It is
+// not closed when the token expires. nil, of a Token that no Ring gave, never ends.
+func (t *Token) Ended() <-chan struct{} {
+	if t.used == nil {
+		return nil
+	}
+	return t.used.ended
+}
 
 // Allows reports whether the token is good for p on a gateway of an account. An empty gateway means
 // what is of no single gateway: a token for some gateways only does not allow that.
 func (t *Token) Allows(account, gateway string, p Permission) bool {
 	return t.Account == account && t.Permissions&p == p && p != 0 &&
 		(t.Gateways == nil || gateway != "" && slices.Contains(t.Gateways, gateway))
+}
+
+// VerdictAt tells whether the token is Valid at a time, Expired or Revoked.
+func (t *Token) VerdictAt(now time.Time) Verdict {
+	switch {
+	case !t.Revoked.IsZero():
+		return Revoked
+	case !t.Expires.IsZero() && !now.Before(t.Expires):
+		return Expired
+	}
+	return Valid
 }
 
 // Verdict is what a value turned out to be.

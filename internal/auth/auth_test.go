@@ -99,6 +99,11 @@ func TestATokensLife(t *testing.T) {
 		}
 	}
 	verdicts(r, auth.Revoked, auth.Revoked)
+	select {
+	case <-token.Ended():
+	default:
+		t.Error("the token has not ended")
+	}
 	verdicts(ring(t, store), auth.Revoked, auth.Revoked)
 }
 
@@ -249,7 +254,8 @@ func TestAnotherProcessesChangesAreSeenAfterReload(t *testing.T) {
 	if err := r.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, got := r.Find(value, noon()); got != auth.Valid {
+	found, got := r.Find(value, noon())
+	if got != auth.Valid {
 		t.Errorf("created elsewhere: %v", got)
 	}
 	if _, err := other.Revoke(t.Context(), "acme", token.ID, noon()); err != nil {
@@ -260,6 +266,11 @@ func TestAnotherProcessesChangesAreSeenAfterReload(t *testing.T) {
 	}
 	if _, got := r.Find(value, noon()); got != auth.Revoked {
 		t.Errorf("revoked elsewhere: %v", got)
+	}
+	select {
+	case <-found.Ended():
+	default:
+		t.Error("the token has not ended")
 	}
 }
 

@@ -78,7 +78,10 @@ func (r *Ring) reload(ctx context.Context) error {
 	s := &snapshot{byHash: make(map[Hash]*Token, len(list))}
 	for i := range list {
 		t := list[i].Token
-		t.used = cmp.Or(uses[t.ID], new(use))
+		if t.used = uses[t.ID]; t.used == nil {
+			t.used = newUse()
+		}
+		defer t.endIfRevoked() // once the snapshot is in force
 		s.add(&t, list[i].Hash)
 	}
 	r.found.Store(s)
@@ -105,12 +108,8 @@ func (r *Ring) Find(value string, now time.Time) (Token, Verdict) {
 		return Token{}, Unknown
 	case t == nil:
 		return Token{}, Foreign
-	case !t.Revoked.IsZero():
-		return *t, Revoked
-	case !t.Expires.IsZero() && !now.Before(t.Expires):
-		return *t, Expired
 	}
-	return *t, Valid
+	return *t, t.VerdictAt(now)
 }
 
 // Used notes that t, which Find returned, was let in. It is cheap, and written behind.
@@ -204,7 +203,7 @@ func (r *Ring) Create(ctx context.Context, n New, now time.Time) (Token, sluice.
 	if err := r.store.CreateToken(ctx, Stored{t, hashOf(text)}); err != nil {
 		return Token{}, sluice.Secret{}, fmt.Errorf("create token: %w", err)
 	}
-	t.used = new(use)
+	t.used = newUse()
 	s := r.found.Load().clone()
 	s.add(&t, hashOf(text))
 	r.found.Store(s)
@@ -253,7 +252,14 @@ func (r *Ring) Revoke(ctx context.Context, account, id string, now time.Time) (T
 	t.Revoked = at
 	s.replace(&t)
 	r.found.Store(s)
+	t.endIfRevoked()
 	return t, nil
+}
+
+func (t *Token) endIfRevoked() {
+	if !t.Revoked.IsZero() {
+		t.used.end.Do(func() { close(t.used.ended) })
+	}
 }
 
 func (s *snapshot) replace(t *Token) {
