@@ -110,8 +110,8 @@ func (w *Watcher) Pending() int {
 	return w.n
 }
 
-// Between reports whether all frames that have begun have ended.
-func (w *Watcher) Between() bool { return w.n == 0 && w.left == 0 && w.err == nil }
+// Between reports whether what was taken, without the Pending bytes, ends with a whole frame.
+func (w *Watcher) Between() bool { return w.left == 0 }
 
 // Write takes the next bytes and tells h what they hold. It returns how many it took: all, unless there
 // is an error. That is one of this package's, or the Handler's; then the bytes up to the end of the

@@ -134,7 +134,7 @@ func TestRefused(t *testing.T) {
 	in := frames(first, Append(nil, Text, []byte("two"), nil))
 	for cut := 1; cut <= len(in); cut++ {
 		told, passed, between, err := watch(in, cut, false, 2)
-		if passed != len(first) || !errors.Is(err, errRefused) || between || !strings.HasSuffix(told, "text \"one\"\n") {
+		if passed != len(first) || !errors.Is(err, errRefused) || !between || !strings.HasSuffix(told, "text \"one\"\n") {
 			t.Errorf("in cuts of %d: passed %d, %v, %q", cut, passed, err, told)
 		}
 	}
