@@ -148,7 +148,7 @@ func TestALookupSaysWhyItMissed(t *testing.T) {
 	if r := miss(askFor(1), now); r != cache.ReasonAbsent {
 		t.Error(r)
 	}
-	f := c.look(t, t.Context(), askFor(1))
+	f := c.look(t.Context(), t, askFor(1))
 	h := ok(3)
 	h.Header.Add("Content-Encoding", "gzip")
 	if err := fly(t, f, h, []byte("bad")); err != nil {
@@ -175,7 +175,7 @@ func TestALookupSaysWhyItMissed(t *testing.T) {
 func TestAStoreThatFailsCostsHitsOnly(t *testing.T) {
 	c := open(t)
 	c.store.err = errors.New("down")
-	f := c.look(t, t.Context(), askFor(1))
+	f := c.look(t.Context(), t, askFor(1))
 	if err := fly(t, f, ok(-1), []byte("x")); err == nil {
 		t.Error("stored")
 	}
@@ -209,10 +209,10 @@ func TestWhatWasAskedForBeforeAPurgeIsNotStoredAfterIt(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	early := c.look(t, t.Context(), askFor(1))
-	follower := c.look(t, t.Context(), askFor(1))
+	early := c.look(t.Context(), t, askFor(1))
+	follower := c.look(t.Context(), t, askFor(1))
 	purge()
-	late := c.look(t, t.Context(), askFor(1))
+	late := c.look(t.Context(), t, askFor(1))
 	if !late.Leader() {
 		t.Error("a request joins a call from before the purge")
 	}
@@ -232,7 +232,7 @@ func TestWhatWasAskedForBeforeAPurgeIsNotStoredAfterIt(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	// A purge just before the store takes it: the store has done its part by then.
-	f := c.look(t, t.Context(), askFor(2))
+	f := c.look(t.Context(), t, askFor(2))
 	c.store.put = func() {
 		c.store.put = nil
 		c.store.mu.Unlock()
@@ -250,11 +250,11 @@ func TestWhatWasAskedForBeforeAPurgeIsNotStoredAfterIt(t *testing.T) {
 
 func TestAPurgeElsewhereLeavesFlightsAlone(t *testing.T) {
 	c := open(t)
-	f := c.look(t, t.Context(), askFor(1))
+	f := c.look(t.Context(), t, askFor(1))
 	if _, err := c.Purge(t.Context(), cache.Selection{Scope: cache.Scope{Account: "other"}}); err != nil {
 		t.Error(err)
 	}
-	follower := c.look(t, t.Context(), askFor(1))
+	follower := c.look(t.Context(), t, askFor(1))
 	if follower.Leader() {
 		t.Error("a second call")
 	}
@@ -266,7 +266,7 @@ func TestFlightsAreSharedByThoseWhoTakeTheSameEncodings(t *testing.T) {
 	c := open(t)
 	gzip := askFor(1)
 	gzip.AcceptEncoding = "gzip"
-	a, b, d := c.look(t, t.Context(), gzip), c.look(t, t.Context(), askFor(1)), c.look(t, t.Context(), gzip)
+	a, b, d := c.look(t.Context(), t, gzip), c.look(t.Context(), t, askFor(1)), c.look(t.Context(), t, gzip)
 	if !a.Leader() || !b.Leader() || d.Leader() {
 		t.Errorf("leaders: %t %t %t", a.Leader(), b.Leader(), d.Leader())
 	}
@@ -277,7 +277,7 @@ func TestFlightsAreSharedByThoseWhoTakeTheSameEncodings(t *testing.T) {
 
 func TestAFreshFlightIsForOneAndIsStored(t *testing.T) {
 	c := open(t)
-	shared := c.look(t, t.Context(), askFor(1))
+	shared := c.look(t.Context(), t, askFor(1))
 	fresh := c.Fresh(t.Context(), askFor(1))
 	if !fresh.Leader() || fresh.Others() {
 		t.Error("not alone")
@@ -295,7 +295,7 @@ func TestAFreshFlightIsForOneAndIsStored(t *testing.T) {
 func TestCloseWaitsForFlights(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
-		f := c.look(t, t.Context(), askFor(1))
+		f := c.look(t.Context(), t, askFor(1))
 		up := newUpstream(f)
 		f.Answer(ok(-1), up, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

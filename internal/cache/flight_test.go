@@ -25,7 +25,7 @@ func askFor(n byte) cache.Ask {
 }
 
 // look looks up, wanting a flight.
-func (b *bench) look(t testing.TB, ctx context.Context, ask cache.Ask) *cache.Flight {
+func (b *bench) look(ctx context.Context, t testing.TB, ask cache.Ask) *cache.Flight {
 	t.Helper()
 	e, f, _ := b.Lookup(ctx, ask, time.Now())
 	if e != nil || f == nil {
@@ -158,10 +158,10 @@ func TestAFailureIsSharedWithNobody(t *testing.T) {
 	for name, end := range map[string]func(f *cache.Flight){"it fails": (*cache.Flight).Fail, "it leaves": (*cache.Flight).Leave} {
 		synctest.Test(t, func(t *testing.T) {
 			c := open(t)
-			leader := c.look(t, t.Context(), askFor(1))
+			leader := c.look(t.Context(), t, askFor(1))
 			var alone atomic.Int64
 			for range 5 {
-				f := c.look(t, t.Context(), askFor(1))
+				f := c.look(t.Context(), t, askFor(1))
 				go func() {
 					defer f.Leave()
 					if h, answered := f.Wait(t.Context()); f.Leader() || answered || h.Status != 0 {
@@ -179,7 +179,7 @@ func TestAFailureIsSharedWithNobody(t *testing.T) {
 			if alone.Load() != 5 {
 				t.Errorf("%s: %d go on alone", name, alone.Load())
 			}
-			next := c.look(t, t.Context(), askFor(1))
+			next := c.look(t.Context(), t, askFor(1))
 			if !next.Leader() {
 				t.Errorf("%s: the next request joins what failed", name)
 			}
@@ -195,7 +195,7 @@ func TestTheLastToLeaveEndsTheCall(t *testing.T) {
 		causes := []error{errors.New("a"), errors.New("b")}
 		first, leave := context.WithCancelCause(context.WithValue(t.Context(), askFor(0), "value"))
 		second, leaveToo := context.WithCancelCause(t.Context())
-		leader, follower := c.look(t, first, askFor(1)), c.look(t, second, askFor(1))
+		leader, follower := c.look(first, t, askFor(1)), c.look(second, t, askFor(1))
 		up := newUpstream(leader)
 		leader.Answer(ok(-1), up, nil)
 		up.pieces <- []byte("some")
@@ -215,10 +215,10 @@ func TestTheLastToLeaveEndsTheCall(t *testing.T) {
 		}
 		leaveToo(causes[1])
 		synctest.Wait()
-		if context.Cause(leader.Context()) != causes[1] || leader.Others() || !up.closed.Load() {
+		if !errors.Is(context.Cause(leader.Context()), causes[1]) || leader.Others() || !up.closed.Load() {
 			t.Errorf("the call goes on: %v", context.Cause(leader.Context()))
 		}
-		if next := c.look(t, t.Context(), askFor(1)); !next.Leader() {
+		if next := c.look(t.Context(), t, askFor(1)); !next.Leader() {
 			t.Error("the next request joins what has ended")
 		} else {
 			next.Leave()
@@ -231,10 +231,10 @@ func TestTheLastToLeaveEndsTheCall(t *testing.T) {
 func TestAClientThatIsGoneWithoutItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
-		leader := c.look(t, t.Context(), askFor(1))
+		leader := c.look(t.Context(), t, askFor(1))
 		cause := errors.New("the client's connection broke")
 		leader.Gone(cause)
-		if context.Cause(leader.Context()) != cause {
+		if !errors.Is(context.Cause(leader.Context()), cause) {
 			t.Error("the call goes on")
 		}
 		leader.Leave()
@@ -249,7 +249,7 @@ func TestEachReaderGetsTheUpstreamsError(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := open(t)
-			flights := []*cache.Flight{c.look(t, t.Context(), askFor(1)), c.look(t, t.Context(), askFor(1)), c.look(t, t.Context(), askFor(1))}
+			flights := []*cache.Flight{c.look(t.Context(), t, askFor(1)), c.look(t.Context(), t, askFor(1)), c.look(t.Context(), t, askFor(1))}
 			up := newUpstream(flights[0])
 			change(up)
 			flights[0].Answer(ok(-1), up, func() sluice.Header {
@@ -266,7 +266,7 @@ func TestEachReaderGetsTheUpstreamsError(t *testing.T) {
 			if err := flights[0].Store(t.Context(), time.Now(), time.Now().Add(time.Hour)); !errors.Is(err, cache.ErrNotEnded) {
 				t.Errorf("%s: stored: %v", name, err)
 			}
-			if late := c.look(t, t.Context(), askFor(1)); !late.Leader() {
+			if late := c.look(t.Context(), t, askFor(1)); !late.Leader() {
 				t.Errorf("%s: a request joins a broken answer", name)
 			} else {
 				late.Leave()
@@ -298,7 +298,7 @@ func (p panicking) Close() error {
 func TestAPanicUpstreamIsAnError(t *testing.T) {
 	for _, in := range []string{"read", "close", "trailer"} {
 		c := open(t)
-		f := c.look(t, t.Context(), askFor(1))
+		f := c.look(t.Context(), t, askFor(1))
 		f.Answer(ok(-1), panicking{in}, func() sluice.Header {
 			if in == "trailer" {
 				panic("in trailer")
@@ -314,8 +314,8 @@ func TestAPanicUpstreamIsAnError(t *testing.T) {
 
 func TestTrailersReachAll(t *testing.T) {
 	c := open(t)
-	leader := c.look(t, t.Context(), askFor(1))
-	follower := c.look(t, t.Context(), askFor(1))
+	leader := c.look(t.Context(), t, askFor(1))
+	follower := c.look(t.Context(), t, askFor(1))
 	leader.Answer(ok(1), io.NopCloser(strings.NewReader("x")), func() sluice.Header { return sluice.Header{{Name: "X-T", Value: "1"}} })
 	for _, f := range []*cache.Flight{leader, follower} {
 		if _, err := io.ReadAll(f.Reader(t.Context())); err != nil || f.Trailer().Get("x-t") != "1" {
@@ -328,15 +328,15 @@ func TestTrailersReachAll(t *testing.T) {
 func TestALateRequestJoinsWhileTheWholeAnswerIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
-		leader := c.look(t, t.Context(), askFor(1))
+		leader := c.look(t.Context(), t, askFor(1))
 		up := newUpstream(leader)
 		leader.Answer(ok(-1), up, nil)
 		up.pieces <- []byte("first ")
 		synctest.Wait()
-		late := c.look(t, t.Context(), askFor(1))
+		late := c.look(t.Context(), t, askFor(1))
 		close(up.pieces)
 		synctest.Wait()
-		later := c.look(t, t.Context(), askFor(1)) // it has ended, and is not stored yet
+		later := c.look(t.Context(), t, askFor(1)) // it has ended, and is not stored yet
 		for _, f := range []*cache.Flight{late, later} {
 			if got, err := io.ReadAll(f.Reader(t.Context())); f.Leader() || string(got) != "first " || err != nil {
 				t.Errorf("%q, %v", got, err)
@@ -344,7 +344,7 @@ func TestALateRequestJoinsWhileTheWholeAnswerIsThere(t *testing.T) {
 			f.Leave()
 		}
 		leader.Leave()
-		next := c.look(t, t.Context(), askFor(1))
+		next := c.look(t.Context(), t, askFor(1))
 		if !next.Leader() {
 			t.Error("a request joins what was left without being stored")
 		}
@@ -366,8 +366,8 @@ func TestAnAnswerTooLargeToKeepIsPacedByTheLeader(t *testing.T) {
 	for _, announced := range []int64{-1, 5 << 20} {
 		synctest.Test(t, func(t *testing.T) {
 			c := open(t)
-			leader := c.look(t, t.Context(), askFor(1))
-			quick, slow := c.look(t, t.Context(), askFor(1)), c.look(t, t.Context(), askFor(1))
+			leader := c.look(t.Context(), t, askFor(1))
+			quick, slow := c.look(t.Context(), t, askFor(1)), c.look(t.Context(), t, askFor(1))
 			up := newUpstream(leader)
 			leader.Answer(ok(announced), up, nil)
 			const total = 5 << 20
@@ -382,7 +382,7 @@ func TestAnAnswerTooLargeToKeepIsPacedByTheLeader(t *testing.T) {
 			if used := c.purse.used.Load(); used > 2*entryBytes+256<<10 {
 				t.Errorf("%d bytes are held", used)
 			}
-			next := c.look(t, t.Context(), askFor(1))
+			next := c.look(t.Context(), t, askFor(1))
 			if !next.Leader() {
 				t.Error("a request joins what is not whole")
 			}
@@ -424,7 +424,7 @@ func (p *paced) Read(b []byte) (int, error) {
 func TestWithoutMemoryAnAnswerStillPasses(t *testing.T) {
 	c := open(t)
 	c.purse.limit.Store(0)
-	leader, follower := c.look(t, t.Context(), askFor(1)), c.look(t, t.Context(), askFor(1))
+	leader, follower := c.look(t.Context(), t, askFor(1)), c.look(t.Context(), t, askFor(1))
 	leader.Answer(ok(-1), io.NopCloser(bytes.NewReader(pattern(0, 1<<20))), nil)
 	got, err := io.ReadAll(leader.Reader(t.Context()))
 	if err != nil || !bytes.Equal(got, pattern(0, 1<<20)) {
@@ -443,7 +443,7 @@ func TestWithoutMemoryAnAnswerStillPasses(t *testing.T) {
 func TestWhoIsLeftSetsThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
-		leader, follower := c.look(t, t.Context(), askFor(1)), c.look(t, t.Context(), askFor(1))
+		leader, follower := c.look(t.Context(), t, askFor(1)), c.look(t.Context(), t, askFor(1))
 		leader.Answer(ok(4<<20), io.NopCloser(bytes.NewReader(pattern(0, 4<<20))), nil)
 		synctest.Wait() // the window is full
 		if err := leader.Reader(t.Context()).Close(); err != nil {
@@ -465,7 +465,7 @@ func TestTheLargestEntryIsStored(t *testing.T) {
 	for _, size := range []int{0, 1, entryBytes - 1, entryBytes, entryBytes + 1} {
 		for _, length := range []int64{-1, int64(size)} {
 			c := open(t)
-			f := c.look(t, t.Context(), askFor(1))
+			f := c.look(t.Context(), t, askFor(1))
 			f.Answer(ok(length), io.NopCloser(bytes.NewReader(pattern(0, size))), nil)
 			if got, err := io.ReadAll(f.Reader(t.Context())); len(got) != size || err != nil {
 				t.Errorf("%d of %d bytes, %v", len(got), size, err)
@@ -642,7 +642,7 @@ func (m *model) step(s step) {
 
 func (m *model) come(s step) {
 	ctx, cancel := context.WithCancel(m.t.Context())
-	p := &passenger{f: m.look(m.t, ctx, askFor(1)), cancel: cancel}
+	p := &passenger{f: m.look(ctx, m.t, askFor(1)), cancel: cancel}
 	if p.f.Leader() {
 		v := &voyage{up: newUpstream(p.f)}
 		m.flights = append(m.flights, v)

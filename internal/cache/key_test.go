@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -165,6 +167,25 @@ func TestWhatCannotMatterIsNoPartOfTheKey(t *testing.T) {
 	} {
 		if cache.CannotMatter(name) {
 			t.Errorf("%q is left out", name)
+		}
+	}
+}
+
+// TestThePageListsWhatIsLeftOut reads the table of docs/cache.md.
+func TestThePageListsWhatIsLeftOut(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cache.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| left out | why |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	names := regexp.MustCompile("`([a-z0-9*-]+)`").FindAllStringSubmatch(table, -1)
+	if len(names) < 40 {
+		t.Fatalf("the table has %d names", len(names))
+	}
+	for _, name := range names {
+		if !cache.CannotMatter(strings.ReplaceAll(name[1], "*", "x")) {
+			t.Errorf("%s is part of the key", name[1])
 		}
 	}
 }
