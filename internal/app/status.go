@@ -53,6 +53,12 @@ func (a *App) warnings() []string {
 	if _, id := firstGateway(gateways); id == "" {
 		list = append(list, "there is no gateway, so every call is refused until one with a gateway token makes "+gateway.Default+": sluice gateway create "+gateway.Default)
 	}
+	for _, name := range slices.Sorted(maps.Keys(loaded.Config.Hosts)) {
+		h := loaded.Config.Hosts[name]
+		if _, err := gateways.Gateway(h.Account, h.Gateway); err != nil {
+			list = append(list, "hosts."+name+": "+err.Error()+", so its calls are refused")
+		}
+	}
 	if loaded.Config.LoopbackOnly() {
 		return list
 	}

@@ -340,3 +340,22 @@ func TestNoAccountSaysWhatToDo(t *testing.T) {
 		t.Errorf("%+v", err)
 	}
 }
+
+// BenchmarkGateway is what each request does.
+func BenchmarkGateway(b *testing.B) {
+	db, err := sqlstore.Open(b.Context(), filepath.Join(b.TempDir(), "sluice.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	set, err := gateway.Open(b.Context(), &config.Loaded{Builtin: true}, gateway.Options{Store: db, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := set.Snapshot().Gateway("default", "default"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

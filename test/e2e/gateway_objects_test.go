@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -172,5 +173,59 @@ func TestTheBuiltinGatewayStaysAwayOnceDeleted(t *testing.T) {
 	}
 	if status, _ := through(t, g, "default"); status != 200 {
 		t.Errorf("after it was made again: %d", status)
+	}
+}
+
+// TestTheFirstCallWithATokenMakesDefault: account acme has no gateway. Nobody but a holder of its token can
+// make one, and what is made is closed.
+func TestTheFirstCallWithATokenMakesDefault(t *testing.T) {
+	g := gateway.Start(t, gateway.Options{Config: "accounts: {acme: {}}\n"})
+	token := func(account string) string {
+		t.Helper()
+		out, code := gateway.Run(t, "auth", "token", "create", "--account", account, "--name", "of-"+account, "--url", "http://"+g.Addr)
+		value := regexp.MustCompile(`slc_[0-9A-Za-z]{49}`).FindString(out)
+		if code != 0 || value == "" {
+			t.Fatalf("auth token create: %d %s", code, out)
+		}
+		return value
+	}
+	call := func(id, token string) int {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+g.Addr+"/v1/acme/"+id+"/echo/chat/completions", strings.NewReader(chat))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			req.Header.Set("cf-aig-authorization", "Bearer "+token)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode
+	}
+	list := func() string {
+		t.Helper()
+		out, code := gateway.Run(t, "gateway", "list", "--account", "acme", "-o", "csv", "--no-header", "--fields", "id,origin,authentication,cache_ttl", "--url", "http://"+g.Addr)
+		if code != 0 {
+			t.Fatalf("gateway list: %d %s", code, out)
+		}
+		return strings.TrimSpace(out)
+	}
+	own, other := token("acme"), token("default")
+	for name, value := range map[string]string{"no token": "", "another account's": other, "nobody's": "slc_" + strings.Repeat("a", 49)} {
+		if status := call("default", value); status < 400 || list() != "" {
+			t.Errorf("%s: %d, gateways %q", name, status, list())
+		}
+	}
+	if status := call("other", own); status != 400 || list() != "" {
+		t.Errorf("another id than default: %d, gateways %q", status, list())
+	}
+	if status := call("default", own); status != 200 || list() != "default,stored,true,0" {
+		t.Errorf("with its token: %d, gateways %q", status, list())
+	}
+	if status := call("default", ""); status != 401 {
+		t.Errorf("then without a token: %d", status)
 	}
 }
