@@ -94,12 +94,20 @@ func (x *exchange) converse(ctx context.Context) error {
 		e.ErrorText = cut(t.fault)
 	}
 	x.body.size, e.Response.Size = t.up.bytes.Load(), t.down.bytes.Load()
-	x.note("client closed with " + t.up.closedWith() + ", provider with " + t.down.closedWith())
+	x.note(t.closes(&v))
 	if n := len(e.Attempts); n > 0 {
 		e.Attempts[n-1].End = x.since() - e.Attempts[n-1].Start
 	}
 	x.abort = v.ending != sluice.EndingComplete && v.client == 0
 	return nil
+}
+
+// closes says for the log with which codes the sides have closed.
+func (t *tunnel) closes(v *verdict) string {
+	if v.client != 0 && t.down.code.Load() == 0 {
+		return "closed by Sluice with " + strconv.Itoa(v.client)
+	}
+	return "client closed with " + t.up.closedWith() + ", provider with " + t.down.closedWith()
 }
 
 // closedWith is the code of a side's Close frame: 1006 where its connection ended without one.

@@ -48,6 +48,7 @@ func (x *exchange) decodeRealtime() error {
 		e.Endpoint = typeRealtime
 	}
 	x.out = x.switchFields(x.out)
+	x.control.payload = false // frames are counted, not kept
 	x.entry().Timeline.Received = x.since()
 	return nil
 }
