@@ -65,6 +65,26 @@ func (x *exchange) queryCaller(now time.Time) caller {
 	return caller{}
 }
 
+// withoutTokens is a query without the parameters whose values are gateway tokens.
+func (x *exchange) withoutTokens(query string) string {
+	if query == "" || x.proxy.tokens == nil {
+		return query
+	}
+	kept, found := make([]string, 0, 8), false
+	for pair := range strings.SplitSeq(query, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		if x.ourToken(unescaped(value)) {
+			found = true
+		} else {
+			kept = append(kept, pair)
+		}
+	}
+	if !found {
+		return query
+	}
+	return strings.Join(kept, "&")
+}
+
 func unescaped(value string) string {
 	if !strings.ContainsAny(value, "%+") {
 		return value

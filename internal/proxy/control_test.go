@@ -15,6 +15,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/proxy/proxytest"
+	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
 const (
@@ -26,16 +27,18 @@ const (
 
 // script is an upstream whose behaviour the first segment of the path chooses: /v1/<behaviour>/…
 type script struct {
-	mu    sync.Mutex
-	calls []string // paths, in order
-	heads []http.Header
-	texts []string
+	mu      sync.Mutex
+	calls   []string // paths, in order
+	heads   []http.Header
+	targets []string
+	texts   []string
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text, _ := io.ReadAll(r.Body)
 	s.mu.Lock()
 	s.calls, s.heads, s.texts = append(s.calls, r.URL.Path), append(s.heads, r.Header.Clone()), append(s.texts, string(text))
+	s.targets = append(s.targets, r.RequestURI)
 	n := len(s.calls)
 	s.mu.Unlock()
 	flush := http.NewResponseController(w).Flush
@@ -560,5 +563,74 @@ func TestAUniversalRequestCountsOnce(t *testing.T) {
 		if resp.StatusCode != want {
 			t.Errorf("request %d: %d, want %d", i, resp.StatusCode, want)
 		}
+	}
+}
+
+// TestHedge: once it is known how long calls take, one that takes longer gets a second beside it.
+func TestHedge(t *testing.T) {
+	var slow, left atomic.Int32
+	g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(text), "slow-first") && slow.Add(1) == 1 {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, streamStart)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			left.Add(1)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, streamStart+streamText+streamEnd)
+	}, nil)
+	g.Set(`{"hedge":10}`)
+	for range 30 {
+		post(g, "openai/chat/completions", chat("", true), nil)
+	}
+	_, text := post(g, "openai/chat/completions", chat("slow-first", true), nil)
+	if text != streamStart+streamText+streamEnd || slow.Load() != 2 {
+		t.Fatalf("%d calls, %q", slow.Load(), text)
+	}
+	for deadline := time.Now().Add(10 * time.Second); left.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the slower call was not cancelled")
+		}
+	}
+	rows := g.WaitRows(31)
+	slices.SortFunc(rows, func(a, b reqlog.Row) int { return a.Entry.Start.Compare(b.Entry.Start) })
+	if a := rows[30].Entry.Attempts; len(a) != 2 || a[0].Cause != "hedge" || a[1].Cause != "" || !rows[30].Entry.Success {
+		t.Errorf("attempts %+v", a)
+	}
+}
+
+// TestRetryAfter: the wait that a provider asks for goes before the settings'; one that is too long ends the
+// tries.
+func TestRetryAfter(t *testing.T) {
+	for after, want := range map[string]int32{"0.01": 2, "31": 1} {
+		var calls atomic.Int32
+		g := proxytest.New(t, func(w http.ResponseWriter, _ *http.Request) {
+			if calls.Add(1) == 1 {
+				w.Header().Set("Retry-After", after)
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			_, _ = io.WriteString(w, wholeAnswer)
+		}, nil)
+		resp, _ := post(g, "openai/chat/completions", chat("", false), http.Header{"Cf-Aig-Max-Attempts": {"2"}, "Cf-Aig-Retry-Delay": {"60000"}})
+		if calls.Load() != want || want == 1 && (resp.StatusCode != 429 || resp.Header.Get("Retry-After") != after) {
+			t.Errorf("Retry-After %s: %d calls, %d", after, calls.Load(), resp.StatusCode)
+		}
+	}
+}
+
+// TestRetriesAreBounded: when everything fails, retries are a share of the calls.
+func TestRetriesAreBounded(t *testing.T) {
+	s := &script{}
+	g := proxytest.New(t, s.ServeHTTP, nil)
+	g.Set(`{"retry_max_attempts":5,"retry_delay":0}`)
+	for range 50 {
+		post(g, "openai/chat/completions", chat("status 500", false), nil)
+	}
+	if n := len(s.seen()); n > 60 || n < 55 {
+		t.Errorf("50 calls became %d; want 60 at most: a fifth more", n)
 	}
 }

@@ -79,6 +79,7 @@ func (x *exchange) findProvider() error {
 	}
 	x.provider = p
 	path, query, _ := strings.Cut(rest, "?")
+	query = x.withoutTokens(query)
 	x.call = provider.Call{Method: x.req.Method, Path: path, Query: query, Header: x.req.Header, Account: x.named}
 	e := x.entry()
 	e.Provider, e.Path = p.Slug, path

@@ -38,7 +38,6 @@ func (x *exchange) decodeRealtime() error {
 	if x.provider.Serve != nil {
 		return &sluice.Error{Kind: sluice.KindInvalid, Msg: x.provider.Name + " has no WebSocket connections", Field: "Upgrade"}
 	}
-	x.call.Query = x.withoutOurs(x.call.Query)
 	target, model, err := x.provider.ResolveRealtime(x.call)
 	if err != nil {
 		return err
@@ -51,17 +50,6 @@ func (x *exchange) decodeRealtime() error {
 	x.control.payload = false // frames are counted, not kept
 	x.entry().Timeline.Received = x.since()
 	return nil
-}
-
-// withoutOurs drops gateway tokens from a query: they stand there in place of a provider's credential.
-func (x *exchange) withoutOurs(query string) string {
-	var kept []string
-	for part := range strings.SplitSeq(query, "&") {
-		if _, value, _ := strings.Cut(part, "="); value == "" || !x.ourToken(unescaped(value)) {
-			kept = append(kept, part)
-		}
-	}
-	return strings.Join(kept, "&")
 }
 
 // switchFields makes the fields of the handshake what the provider is to see: no extensions, so that frames
