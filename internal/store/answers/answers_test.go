@@ -579,3 +579,23 @@ func TestPutsAndPurgesWhileTheDirectoryIsRead(t *testing.T) {
 		}
 	}
 }
+
+// room is a Budget without an end.
+type room struct{}
+
+func (room) Take(int64) bool { return true }
+func (room) Give(int64)      {}
+
+func TestAHitInMemoryAllocatesNothing(t *testing.T) {
+	s := open(t, Options{MemoryBytes: 64 << 20})
+	c := cache.New(cache.Options{Store: s, Budget: room{}, EntryBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+	put(t, s, 1, entry("x"))
+	ask, now := cache.Ask{Scope: scopeA(), Key: key(1), AcceptEncoding: "gzip"}, time.Now()
+	if n := testing.AllocsPerRun(100, func() {
+		if e, _, _ := c.Lookup(t.Context(), ask, now); e == nil {
+			t.Error("a miss")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
