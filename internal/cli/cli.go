@@ -196,7 +196,7 @@ func explainAPI(e *client.APIError) *failure {
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		f.code = exitDenied
-		if f.hint == "" || e.Code == 10000 {
+		if f.hint == "" || e.Code == 10000 && e.Status == http.StatusUnauthorized {
 			f.hint = "set SLUICE_TOKEN to the server's admin token"
 		}
 	case http.StatusNotFound:
