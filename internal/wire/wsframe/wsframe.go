@@ -7,6 +7,7 @@ package wsframe
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 // Op is what a frame is (RFC 6455, 5.2).
@@ -130,7 +131,10 @@ func (w *Watcher) Write(p []byte, h Handler) (n int, err error) {
 		w.head[w.n] = p[n]
 		w.n++
 		n++
-		if w.n < 2 || w.n < w.headerLength() {
+		if w.n == 2 {
+			w.err = w.check() // nobody waits for the rest of what cannot become a header
+		}
+		if w.err != nil || w.n < 2 || w.n < w.headerLength() {
 			continue
 		}
 		if w.err = w.begin(h); w.err == nil && w.left == 0 {
@@ -155,38 +159,40 @@ func (w *Watcher) headerLength() int {
 	return n
 }
 
+// check judges a header's first two bytes.
+func (w *Watcher) check() error {
+	op, fin, length := Op(w.head[0]&0xf), w.head[0]&0x80 != 0, w.head[1]&0x7f
+	switch {
+	case w.head[0]&0x70 != 0:
+		return ErrReserved
+	case op > Binary && op < Close || op > Pong:
+		return ErrOp
+	case w.head[1]&0x80 != 0 != w.Masked:
+		return ErrMask
+	case op.control() && (!fin || length > maxControl):
+		return ErrControl
+	case op == Close && length == 1:
+		return ErrClose
+	case !op.control() && (op != Continuation) == w.within:
+		return ErrOrder
+	}
+	return nil
+}
+
 // begin reads a whole header.
 func (w *Watcher) begin(h Handler) error {
-	first, second := w.head[0], w.head[1]
-	f := Frame{Op: Op(first & 0xf), Fin: first&0x80 != 0, Length: int64(second & 0x7f)}
+	f := Frame{Op: Op(w.head[0] & 0xf), Fin: w.head[0]&0x80 != 0, Length: int64(w.head[1] & 0x7f)}
 	switch f.Length {
 	case 126:
 		f.Length = int64(binary.BigEndian.Uint16(w.head[2:]))
 	case 127:
 		f.Length = int64(binary.BigEndian.Uint64(w.head[2:])) // negative: refused below
 	}
-	switch {
-	case first&0x70 != 0:
-		return ErrReserved
-	case f.Op > Binary && f.Op < Close || f.Op > Pong:
-		return ErrOp
-	case second&0x80 != 0 != w.Masked:
-		return ErrMask
-	case f.Length < 0:
-		return ErrLength
-	case f.Op.control() && (!f.Fin || f.Length > maxControl):
-		return ErrControl
-	case f.Op == Close && f.Length == 1:
-		return ErrClose
-	}
 	if !f.Op.control() {
-		if f.Begins() == w.within {
-			return ErrOrder
-		}
 		if f.Begins() {
 			w.text, w.message = f.Op == Text, 0
 		}
-		if f.Length > int64(^uint64(0)>>1)-w.message {
+		if f.Length < 0 || f.Length > math.MaxInt64-w.message {
 			return ErrLength
 		}
 		w.message += f.Length

@@ -165,29 +165,31 @@ func plain(in []byte, masked bool) (texts []string, ok bool) {
 	open := Op(0)
 	for len(in) >= 2 {
 		head, n := 2, uint64(in[1]&0x7f)
-		switch wide := map[uint64]int{126: 2, 127: 8}[n]; {
-		case wide > 0 && len(in) < 2+wide:
+		op, fin := Op(in[0]&0xf), in[0]&0x80 != 0
+		control := op >= 8
+		if in[0]&0x70 != 0 || op > 2 && op < 8 || op > 10 || (in[1]&0x80 != 0) != masked ||
+			control && (!fin || n > 125) || op == Close && n == 1 || !control && (op == 0) != (open != 0) {
+			return texts, false
+		}
+		wide := map[uint64]int{126: 2, 127: 8}[n]
+		if head += wide; masked {
+			head += 4
+		}
+		if len(in) < head {
 			return texts, true
-		case wide > 0:
+		}
+		if wide > 0 {
 			n = 0
 			for _, c := range in[2 : 2+wide] {
 				n = n<<8 | uint64(c)
 			}
-			head += wide
+		}
+		if n >= 1<<63 {
+			return texts, false
 		}
 		key := make([]byte, 4)
-		if in[1]&0x80 != 0 {
-			if len(in) < head+4 {
-				return texts, true
-			}
-			key = in[head : head+4]
-			head += 4
-		}
-		op, fin := Op(in[0]&0xf), in[0]&0x80 != 0
-		control := op >= 8
-		if in[0]&0x70 != 0 || op > 2 && op < 8 || op > 10 || (in[1]&0x80 != 0) != masked || n >= 1<<63 ||
-			control && (!fin || n > 125) || op == Close && n == 1 || !control && (op == 0) != (open != 0) {
-			return texts, false
+		if masked {
+			key = in[head-4 : head]
 		}
 		if uint64(len(in)-head) < n {
 			return texts, true
