@@ -2,7 +2,7 @@
 // requests that run at the same time share one call to the provider.
 //
 // A Key is what an answer depends on (key.go). An Entry is a whole answer that may be given again
-// (entry.go, storable.go). A Flight is an answer under way, which several requests read
+// (entry.go, encoding.go, codec.go). A Flight is an answer under way, which several requests read
 // (flight.go). Cache puts the three together over a Store (store.go), which it declares and does not
 // implement: internal/store/answers keeps entries in memory and on disk.
 //
