@@ -206,6 +206,27 @@ func (s *stage) startSluice(ctx context.Context, v *server, env ...string) error
 	return s.launch(ctx, v, env, v.binary, "serve", "--config", file)
 }
 
+// withCache makes a gateway that caches, and returns v as it is reached through that one.
+func (v *server) withCache(ctx context.Context) (*server, error) {
+	const settings = `{"id":"cached","cache_ttl":3600,"cache_invalidate_on_update":false,"collect_logs":true,"rate_limiting_interval":null,"rate_limiting_limit":null}`
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+v.addr+api+"/gateways", strings.NewReader(settings))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return nil, fmt.Errorf("make a gateway that caches: %s", resp.Status)
+	}
+	at := *v
+	at.url = "http://" + v.addr + "/v1/default/cached/openai/chat/completions"
+	return &at, nil
+}
+
 // restart gives each Sluice a new process and an empty log.
 func (s *stage) restart(ctx context.Context) error {
 	for _, v := range s.targets {
