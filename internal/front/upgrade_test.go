@@ -231,3 +231,34 @@ func TestUpgradedWritesAreBounded(t *testing.T) {
 }
 
 var _ net.Conn = (*upgraded)(nil)
+
+// TestUpgradeOverHTTP2 fails, and an ordinary answer is possible.
+func TestUpgradeOverHTTP2(t *testing.T) {
+	serverTLS, clientTLS := identity(t)
+	s := start(t, tell, func(o *Options) {
+		o.TLS = serverTLS
+		o.Rest = NewStd(handlerFunc(func(_ context.Context, _ *Request, sink Sink) bool {
+			if u, ok := sink.(Upgrader); ok {
+				if conn, err := u.Upgrade(nil); err == nil || conn != nil {
+					t.Error(conn, err)
+				}
+			}
+			answerText(sink, 426, "no")
+			return false
+		}))
+	})
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: clientTLS.Clone()}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.addr+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.ProtoMajor != 2 || resp.StatusCode != 426 {
+		t.Errorf("%s %d", resp.Proto, resp.StatusCode)
+	}
+}
