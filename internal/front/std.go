@@ -38,7 +38,7 @@ func (s *Std) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.pool.Put(f)
 	switch {
 	case switched != nil:
-		_ = switched.Close() // nobody reads it any more
+		takeLeave(switched, abort)
 	case abort:
 		panic(http.ErrAbortHandler) // net/http breaks the connection (HTTP/2: the stream) and logs nothing
 	}

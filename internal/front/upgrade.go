@@ -141,6 +141,17 @@ type hijacked struct {
 // Read implements net.Conn.
 func (h *hijacked) Read(p []byte) (int, error) { return h.rest.read(p, h.Conn) }
 
+// takeLeave closes such a connection. Unless the handler broke off, the client has a moment to read the end.
+func takeLeave(c net.Conn, abort bool) {
+	defer func() { _ = c.Close() }() // nobody reads it any more
+	half, ok := c.(interface{ CloseWrite() error })
+	if abort || !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.CopyN(io.Discard, c, maxLeftover) // its end, or the time, or enough of it
+}
+
 // unread is what was read ahead of who needs it.
 type unread []byte
 

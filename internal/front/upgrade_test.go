@@ -62,7 +62,7 @@ func TestUpgrade(t *testing.T) {
 		if _, err := io.ReadFull(p.r, got); err != nil || string(got) != want {
 			t.Fatalf("%v, got %q\nwant %q", err, got, want)
 		}
-		p.send("later\nbye\n")
+		p.send("later\nbye\n" + strings.Repeat("nobody reads this", 1000))
 		rest := make([]byte, len("LATER\nBYE\n"))
 		if _, err := io.ReadFull(p.r, rest); err != nil || string(rest) != "LATER\nBYE\n" {
 			t.Errorf("%q, %v", rest, err)
@@ -74,6 +74,34 @@ func TestUpgrade(t *testing.T) {
 			t.Error("the connection goes on")
 		}
 	})
+}
+
+// TestUpgradedIsLeftAlone: the deadline of the head does not hold any more, nor does the sweep look.
+func TestUpgradedIsLeftAlone(t *testing.T) {
+	const headTime = 100 * time.Millisecond
+	ended := make(chan string, 1)
+	s := start(t, shout(t, ended), func(o *Options) { o.HeaderTime = headTime })
+	p := s.dial(t)
+	p.send(switching[:10]) // so that the head's deadline is set
+	p.send(switching[10:])
+	if resp, err := http.ReadResponse(p.r, nil); err != nil || resp.StatusCode != 101 {
+		t.Fatal(resp, err)
+	}
+	if n := len(s.running(nil)); n != 0 {
+		t.Errorf("the sweep looks at %d connections", n)
+	}
+	passed := time.NewTimer(2 * headTime)
+	defer passed.Stop()
+	select {
+	case <-passed.C:
+	case how := <-ended:
+		t.Fatalf("it ended: %s", how)
+	}
+	p.send("bye\n")
+	if line, err := p.r.ReadString('\n'); line != "BYE\n" {
+		t.Errorf("%q, %v", line, err)
+	}
+	<-ended
 }
 
 // TestUpgradedClientLeaves: reading shows it.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -22,6 +23,7 @@ type ends struct {
 	client, provider net.Conn
 	verdict          chan verdict
 	panics           func() int64
+	stop             context.CancelCauseFunc
 }
 
 // dig makes a tunnel over pipes. session may be nil.
@@ -38,9 +40,10 @@ func dig(t *testing.T, idle time.Duration, session wire.Session) ends {
 	client, ours := net.Pipe()
 	theirs, far := net.Pipe()
 	tunnel := x.newTunnel(ours, theirs)
-	e := ends{client, far, make(chan verdict, 1), p.Panics}
+	ctx, stop := context.WithCancelCause(t.Context())
+	e := ends{client, far, make(chan verdict, 1), p.Panics, stop}
 	go func() {
-		v := tunnel.run(t.Context())
+		v := tunnel.run(ctx)
 		_ = ours.Close()
 		e.verdict <- v
 	}()
@@ -155,5 +158,71 @@ func TestTunnelSurvivesItsMeter(t *testing.T) {
 		if v := <-e.verdict; v.ending != sluice.EndingClientGone || e.panics() != 1 {
 			t.Errorf("%+v, %d panics", v, e.panics())
 		}
+	})
+}
+
+// TestTunnelTellsEachSideOnce: what one side answers to the end is not passed to the other.
+func TestTunnelTellsEachSideOnce(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			e := dig(t, time.Minute, nil)
+			e.stop(errShutdown)
+			told := make(chan []byte, 1)
+			go func() {
+				all, _ := io.ReadAll(e.provider)
+				told <- all
+			}()
+			read(t, e.client, wsframe.AppendClose(nil, wsframe.CodeRestart, "the gateway stops", nil))
+			go func() { _, _ = e.client.Write(wsframe.AppendClose(nil, wsframe.CodeRestart, "", &[4]byte{})) }()
+			if v := <-e.verdict; v.ending != sluice.EndingShutdown {
+				t.Errorf("%+v", v)
+			}
+			_ = e.client.Close()
+			var codes []int
+			w := wsframe.Watcher{Masked: true}
+			if _, err := w.Write(<-told, closings{&codes}); err != nil || len(codes) != 1 || codes[0] != wsframe.CodeGoingAway {
+				t.Errorf("the provider is told %v, %v", codes, err)
+			}
+		})
+	}
+}
+
+// closings gathers the codes of Close frames.
+type closings struct{ codes *[]int }
+
+func (closings) Frame(wsframe.Frame) error    { return nil }
+func (closings) Data([]byte)                  {}
+func (closings) End(bool)                     {}
+func (c closings) Closing(code int, _ []byte) { *c.codes = append(*c.codes, code) }
+
+// TestTunnelEndsWithinAFrame: then nothing can be told, and the client's connection just ends.
+func TestTunnelEndsWithinAFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := dig(t, time.Minute, nil)
+		part := wsframe.Append(nil, wsframe.Binary, make([]byte, 100), nil)[:50]
+		go func() { _, _ = e.provider.Write(part) }()
+		read(t, e.client, part)
+		e.stop(errShutdown)
+		go func() { _, _ = io.Copy(io.Discard, e.provider) }()
+		if rest, _ := io.ReadAll(e.client); len(rest) > 0 {
+			t.Errorf("within the frame came %q", rest)
+		}
+		<-e.verdict
+	})
+}
+
+// TestTunnelClosesOnce: a side that was sent the other's Close frame is not sent one of ours.
+func TestTunnelClosesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := dig(t, time.Minute, nil)
+		bye := wsframe.AppendClose(nil, 4000, "", nil)
+		go func() { _, _ = e.provider.Write(bye) }()
+		read(t, e.client, bye)
+		e.stop(errShutdown)
+		go func() { _, _ = io.Copy(io.Discard, e.provider) }()
+		if rest, _ := io.ReadAll(e.client); len(rest) > 0 {
+			t.Errorf("behind the Close came %q", rest)
+		}
+		<-e.verdict
 	})
 }
