@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -552,5 +553,37 @@ func TestWebSocketTokenInAProvidersPlace(t *testing.T) {
 	_ = c.Close(websocket.StatusNormalClosure, "")
 	if row := g.Row(); row.Key != "app" {
 		t.Errorf("row %+v", row)
+	}
+}
+
+// BenchmarkWebSocket is a message of 1 KB to an echoing provider and back.
+func BenchmarkWebSocket(b *testing.B) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		echoing(b.Context(), c, r)
+	}))
+	b.Cleanup(up.Close)
+	g := proxytest.Start(b, up.URL, nil)
+	for name, url := range map[string]string{"direct": up.URL, "sluice": g.URL + "/v1/default/default/openai/realtime"} {
+		b.Run(name, func(b *testing.B) {
+			c, _, err := websocket.Dial(b.Context(), "ws"+strings.TrimPrefix(url, "http"), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = c.CloseNow() }()
+			message := bytes.Repeat([]byte("x"), 1024)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := c.Write(b.Context(), websocket.MessageText, message); err != nil {
+					b.Fatal(err)
+				}
+				if _, _, err := c.Read(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
