@@ -312,6 +312,47 @@ func TestUniversalBody(t *testing.T) {
 	}
 }
 
+// TestUniversalHeader: what the header of a universal request asks holds for its steps, and a step may ask
+// otherwise; the fields are logged, and none of them goes to the provider.
+func TestUniversalHeader(t *testing.T) {
+	s := &script{}
+	g := proxytest.New(t, s.ServeHTTP, nil)
+	ask := http.Header{
+		"Cf-Aig-Metadata": {`{"user":"ana"}`}, "Cf-Aig-Event-Id": {"event-1"}, "Cf-Aig-Cache-Key": {"k"}, "User-Agent": {"me/1"}, "X-Mine": {"1"},
+	}
+	step := func(headers string) string {
+		return `{"provider":"openai","endpoint":"chat/completions","headers":` + headers + `,"query":` + chat("", false) + `}`
+	}
+	for i, want := range []string{"MISS", "HIT"} {
+		resp, _ := post(g, "", step("{}"), ask)
+		if resp.StatusCode != 200 || resp.Header.Get("cf-aig-cache-status") != want || resp.Header.Get("cf-aig-event-id") != "event-1" || len(s.seen()) != 1 {
+			t.Errorf("call %d: %d %v, %d calls upstream", i, resp.StatusCode, resp.Header, len(s.seen()))
+		}
+	}
+	resp, _ := post(g, "", step(`{"cf-aig-skip-cache":true}`), ask)
+	if resp.Header.Get("cf-aig-cache-status") == "HIT" || len(s.seen()) != 2 {
+		t.Errorf("past the cache: %v, %d calls upstream", resp.Header, len(s.seen()))
+	}
+	resp, _ = post(g, "", step("{}"), http.Header{"Cf-Aig-Collect-Log": {"false"}, "User-Agent": {"me/1"}})
+	if resp.StatusCode != 200 || resp.Header.Get("cf-aig-log-id") != "" {
+		t.Errorf("not logged: %d %v", resp.StatusCode, resp.Header)
+	}
+	rows := g.WaitRows(3)
+	for _, row := range rows {
+		e := row.Entry
+		if len(e.Metadata) != 1 || e.EventID != "event-1" || e.UserAgent != "me/1" || len(e.ReqHeader) == 0 {
+			t.Errorf("log: %+v %q %q %v", e.Metadata, e.EventID, e.UserAgent, e.ReqHeader)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.heads {
+		if h.Get("cf-aig-metadata") != "" || h.Get("X-Mine") != "" || h.Get("User-Agent") != "me/1" {
+			t.Errorf("upstream got %v", h)
+		}
+	}
+}
+
 func TestBadUniversalBodies(t *testing.T) {
 	g := proxytest.New(t, (&script{}).ServeHTTP, nil)
 	for body, field := range map[string]string{

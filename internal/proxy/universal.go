@@ -367,6 +367,7 @@ func (x *exchange) enter(i int) {
 func (x *exchange) decodeUniversal(ctx context.Context) error {
 	e := x.entry()
 	e.Type = "universal"
+	x.sortHeader() // what the request asks holds for each step that does not ask otherwise
 	if x.req.Method != "POST" {
 		return &sluice.Error{
 			Kind: sluice.KindInvalid, Field: "method", Msg: "the universal endpoint takes POST, or a WebSocket",
