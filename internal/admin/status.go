@@ -24,6 +24,15 @@ type Status struct {
 	// MemoryUsed and MemoryLimit are of the pool for bodies, in bytes.
 	MemoryUsed  int64 `json:"body_memory_used" doc:"bytes"`
 	MemoryLimit int64 `json:"body_memory_limit" doc:"bytes"`
+	// Limits tells about the counts of rate limits.
+	Limits Limits `json:"limits"`
+}
+
+// Limits tells about the counts of rate limits.
+type Limits struct {
+	Keys       int    `json:"keys" doc:"how many are counted, those of the past not yet forgotten among them"`
+	Persistent bool   `json:"persistent" doc:"whether counts outlive the process"`
+	Trouble    string `json:"trouble" doc:"what went wrong last with their file; empty: nothing"`
 }
 
 // Listener is an address that the process listens on.

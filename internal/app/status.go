@@ -83,6 +83,8 @@ func (a *App) status() admin.Status {
 		},
 		InFlight: a.proxy.Running(), MemoryUsed: a.memory.Used(), MemoryLimit: a.memory.Limit(),
 	}
+	counts := a.limits.Health()
+	s.Limits = admin.Limits{Keys: counts.Keys, Persistent: counts.Persistent, Trouble: counts.Trouble}
 	if failure != "" {
 		s.Config.FailedAt = at.UTC()
 	}

@@ -76,6 +76,9 @@ func (a *commands) statusTable(c *client.Client, s *client.Status, wide bool) *t
 	if s.Log.LastError != "" {
 		add("", "last error: %s", s.Log.LastError)
 	}
+	if s.Limits.Trouble != "" {
+		add("limits", "%s %s", a.sign("⚠"), s.Limits.Trouble)
+	}
 	if wide {
 		add("lag", "to disk %s, to the index %s", a.millis(s.Log.AppendLag), a.millis(s.Log.IndexLag))
 		add("memory", "bodies: %s of %s", a.size(s.MemoryUsed), a.size(s.MemoryLimit))

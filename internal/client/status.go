@@ -49,7 +49,10 @@ type Status struct {
 		LastMinute *Traffic `json:"last_minute"`
 	} `json:"gateways"`
 	LastMinute *Traffic `json:"last_minute"`
-	Log        struct {
+	Limits     struct {
+		Trouble string `json:"trouble"`
+	} `json:"limits"`
+	Log struct {
 		State         string  `json:"state"`
 		LastError     string  `json:"last_error"`
 		Rows          int64   `json:"rows"`

@@ -1,15 +1,12 @@
 package slots
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -81,48 +78,6 @@ func child(path string) int {
 		}
 		if _, err := fmt.Println(i); err != nil {
 			return 0
-		}
-	}
-}
-
-// TestAKilledProcessLosesNoCount kills a process that counts, again and again: what it said that it had
-// counted is there at the next start.
-func TestAKilledProcessLosesNoCount(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "limits")
-	before := int64(0)
-	for range 5 {
-		c := exec.CommandContext(t.Context(), os.Args[0])
-		c.Env = append(os.Environ(), childVariable+"="+path)
-		out, err := c.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		counted := int64(0)
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if counted, err = strconv.ParseInt(lines.Text(), 10, 64); err != nil {
-				break // a line that was cut off
-			}
-			if counted == 2000 {
-				_ = c.Process.Kill() // SIGKILL; more lines are on their way
-			}
-		}
-		if err := c.Wait(); err == nil || counted < 2000 {
-			t.Fatalf("child: %v after %d", err, counted)
-		}
-		s := Open(Options{Path: path, Logger: slog.New(slog.DiscardHandler)})
-		rule := sluice.RateLimit{Max: math.MaxInt64, Per: time.Hour, Sliding: true}
-		got := math.MaxInt64 - take(t, s, "k", rule, 1, noon().Add(39*time.Minute)).Remaining
-		// One more than said may have been counted, and one was by this test.
-		if got < before+counted || got > before+counted+2 || s.Health().Trouble != "" {
-			t.Errorf("%d counts, of %d + %d; %+v", got, before, counted, s.Health())
-		}
-		before = got
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
