@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ import (
 // headers, over these the step's own headers and config (cloudflare-ai-gateway.md, 1.3 and 2.1).
 type control struct {
 	eventID string
+	traceID string
+	meta    []sluice.MetaValue
 	collect bool
 	payload bool
 	cost    *price.CustomCost
@@ -31,6 +34,8 @@ type caching struct {
 	asked bool
 	skip  bool   // no stored answer is wanted
 	key   string // replaces the computed key; "" none
+	// What stands under its present name is not changed by what stands beside it under its former one.
+	ttlNamed, skipNamed bool
 }
 
 // life is how long an answer may be kept; 0: caching is off. The gateway turns it on, or a key of the caller's
@@ -45,6 +50,20 @@ func (c *caching) life() time.Duration {
 		return cache.CustomKeyTTL
 	}
 	return c.usual
+}
+
+// ofStep is what is asked for a step before it has said anything itself: it may change all of it, and
+// nothing of what other steps are asked.
+func (c *control) ofStep() control {
+	own := *c
+	own.meta = slices.Clip(own.meta)
+	own.caching.ttlNamed, own.caching.skipNamed = false, false
+	return own
+}
+
+// tell puts into the log what of it belongs there.
+func (c *control) tell(e *sluice.LogEntry) {
+	e.EventID, e.TraceID, e.Metadata = c.eventID, c.traceID, c.meta
 }
 
 // begin sets what the gateway's settings ask.
@@ -72,8 +91,7 @@ func (x *exchange) obey(c *control, f sluice.Field) {
 
 // set sets what the field of that name, in lower case, asks for. false: its value is not valid. A field
 // that Sluice does not know asks for nothing.
-func (x *exchange) set(c *control, name, value string) (valid bool) {
-	e := x.entry()
+func (x *exchange) set(c *control, name, value string) bool {
 	switch name {
 	case "cf-aig-event-id":
 		if value == "" || len(value) > 256 {
@@ -85,7 +103,10 @@ func (x *exchange) set(c *control, name, value string) (valid bool) {
 	case "cf-aig-collect-log-payload":
 		return readBool(value, &c.payload)
 	case "cf-aig-metadata":
-		e.Metadata, valid = metadata(e.Metadata[:0], value, x.gateway.MetadataEntries)
+		meta, valid := metadata(c.meta[len(c.meta):], value, x.gateway.MetadataEntries)
+		if valid {
+			c.meta = meta
+		}
 		return valid
 	case "cf-aig-request-timeout":
 		return readMillis(value, 1, maxTimeout, &c.timeout)
@@ -99,10 +120,14 @@ func (x *exchange) set(c *control, name, value string) (valid bool) {
 		return readMillis(value, 0, route.MaxDelay, &c.retry.Delay)
 	case "cf-aig-backoff":
 		return readBackoff(value, &c.retry.Backoff)
-	case "cf-aig-skip-cache", "cf-skip-cache":
-		return readBool(value, &c.caching.skip)
-	case "cf-aig-cache-ttl", "cf-cache-ttl":
-		return c.caching.setTTL(value)
+	case "cf-aig-skip-cache":
+		return c.caching.setSkip(value, true)
+	case "cf-skip-cache":
+		return c.caching.setSkip(value, false)
+	case "cf-aig-cache-ttl":
+		return c.caching.setTTL(value, true)
+	case "cf-cache-ttl":
+		return c.caching.setTTL(value, false)
 	case "cf-aig-cache-key":
 		if value == "" || len(value) > maxKey {
 			return false
@@ -118,18 +143,32 @@ func (x *exchange) set(c *control, name, value string) (valid bool) {
 		if !isTraceID(value) {
 			return false
 		}
-		e.TraceID = strings.ToLower(value)
+		c.traceID = strings.ToLower(value)
 	}
 	return true
 }
 
-// setTTL reads a time in seconds: 0, or within the cache's bounds.
-func (c *caching) setTTL(value string) bool {
+// setSkip reads whether a stored answer is wanted. named: under the field's present name.
+func (c *caching) setSkip(value string, named bool) bool {
+	skip := c.skip
+	if !readBool(value, &skip) {
+		return false
+	}
+	if named || !c.skipNamed {
+		c.skip, c.skipNamed = skip, named
+	}
+	return true
+}
+
+// setTTL reads a time in seconds: 0, or within the cache's bounds. named: under the field's present name.
+func (c *caching) setTTL(value string, named bool) bool {
 	s, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
 	if err != nil || s < 0 || s > int64(cache.MaxTTL/time.Second) || s > 0 && s < int64(cache.MinTTL/time.Second) {
 		return false
 	}
-	c.ttl, c.asked = time.Duration(s)*time.Second, true
+	if named || !c.ttlNamed {
+		c.ttl, c.asked, c.ttlNamed = time.Duration(s)*time.Second, true, named
+	}
 	return true
 }
 

@@ -10,7 +10,6 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/provider"
-	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/wire/jsonscan"
 )
 
@@ -48,15 +47,22 @@ func (x *exchange) decodeNative(ctx context.Context) error {
 
 // receive reads the body.
 func (x *exchange) receive(ctx context.Context) error {
-	if x.stored() {
-		x.proxy.log.Capture(&x.log.Bodies[reqlog.RequestSide], x.settings.logLimit)
-		x.proxy.log.Capture(&x.log.Bodies[reqlog.ResponseSide], x.settings.logLimit)
-	}
+	x.capture()
 	if err := x.readBody(ctx); err != nil {
 		return err
 	}
 	x.entry().Timeline.Received = x.since()
 	return nil
+}
+
+// capture makes the log keep bodies, if it is to.
+func (x *exchange) capture() {
+	if !x.stored() {
+		return
+	}
+	for side := range x.log.Bodies {
+		x.proxy.log.Capture(&x.log.Bodies[side], x.settings.logLimit)
+	}
 }
 
 // stored reports whether the log keeps bodies of this exchange.

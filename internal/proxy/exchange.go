@@ -107,7 +107,7 @@ func (p *Proxy) newExchange(req *front.Request, sink front.Sink) *exchange {
 	x.idText = x.id.String()
 	e := x.entry()
 	e.ID, e.Start, e.Method = x.id, x.start.UTC(), req.Method
-	x.control = control{eventID: x.idText, collect: true, payload: true}
+	x.control = control{eventID: x.idText, meta: e.Metadata[:0], collect: true, payload: true}
 	return x
 }
 

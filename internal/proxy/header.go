@@ -41,7 +41,7 @@ func (x *exchange) sortHeader() {
 			e.UserAgent = f.Value
 		}
 	}
-	e.EventID = x.control.eventID
+	x.control.tell(e)
 }
 
 // isCredential reports whether a field carries a secret, ours or the provider's.

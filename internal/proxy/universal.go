@@ -145,7 +145,7 @@ func (x *exchange) readStep(s *step, text []byte, i int) error {
 	case !found[stepQuery].Found:
 		return badStep(i, "query", "is missing", "it is the body that the provider gets")
 	}
-	s.control = x.control
+	s.control = x.control.ofStep()
 	s.query = rawQuery(found[stepQuery])
 	if err := x.readStepHeaders(s, &found[stepHeaders], &found[stepAuthorization], i); err != nil {
 		return err
@@ -354,7 +354,10 @@ func (x *exchange) enter(i int) {
 		if x.endpoint != nil {
 			e.Endpoint = x.endpoint.Name
 		}
+		x.control.tell(e)
 	}
+	clear(x.log.Bodies[:]) // nothing is in them before an answer is delivered
+	x.capture()
 	if i == 0 {
 		describe(x.entry())
 	} else {
