@@ -35,12 +35,20 @@ type Row struct {
 	Attempts    []Attempt      `json:"attempts"`
 	Request     *Body          `json:"request"`
 	Response    *Body          `json:"response"`
+	Step        int            `json:"step"`
+	Cost        *float64       `json:"cost"`
+	UsageBasis  string         `json:"usage_basis"`
+	CacheStatus string         `json:"cache_status"`
+	CacheReason string         `json:"cache_reason"`
+	EventID     string         `json:"event_id"`
+	Key         string         `json:"key"`
 }
 
 // Attempt is one try at one target.
 type Attempt struct {
-	Status *int   `json:"status"`
-	Cause  string `json:"cause"`
+	Provider string `json:"provider"`
+	Status   *int   `json:"status"`
+	Cause    string `json:"cause"`
 }
 
 // Body tells what the log knows of a body.
@@ -155,6 +163,12 @@ func (g *Gateway) Rows(until func(*Row) bool) ([]Row, error) {
 // Row waits for the whole entry of a request by its id; it fails the test when there is none.
 func (g *Gateway) Row(id string) *Row {
 	g.t.Helper()
+	return g.RowOf("default", id)
+}
+
+// RowOf is Row of another gateway of account default.
+func (g *Gateway) RowOf(gateway, id string) *Row {
+	g.t.Helper()
 	if id == "" {
 		g.t.Fatal("the answer names no log id")
 	}
@@ -162,7 +176,7 @@ func (g *Gateway) Row(id string) *Row {
 	var err error
 	g.Eventually("a log entry "+id+" that has ended", func() bool {
 		row = Row{}
-		err = g.getJSON("/gateways/default/logs/"+id, &row, nil)
+		err = g.getJSON("/gateways/"+gateway+"/logs/"+id, &row, nil)
 		return err == nil && row.Ending != "in_flight"
 	}, func() string { return fmt.Sprintf("%v %s", err, &row) })
 	return &row
