@@ -25,6 +25,7 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/estimate"
 	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/price"
@@ -75,31 +76,32 @@ type App struct {
 	lock    *os.File
 	newData bool
 
-	first    *config.Config // what the process was started with
-	loaded   atomic.Pointer[config.Loaded]
-	view     atomic.Pointer[admin.Settings]
-	table    atomic.Pointer[provider.Table]
-	prices   *price.Store
-	priceNow chan struct{} // the catalogue is to be read now
-	reloads  reloadState
-	index    *logindex.Index
-	log      *reqlog.Log
-	upstream *upstream.Client
-	memory   *proxy.Memory
-	db       *sqlstore.DB
-	gateways *gateway.Set
-	tokens   *auth.Ring
-	limits   *slots.Store
-	answers  *answers.Store
-	cache    *cache.Cache
-	proxy    *proxy.Proxy
-	applying sync.Mutex   // one change of the proxy's settings at a time
-	data     http.Handler // the data plane, for what net/http has read
-	admin    http.Handler
-	servers  []*listener
-	ready    atomic.Bool
-	stopping chan struct{} // closed when shutdown begins
-	running  sync.WaitGroup
+	first     *config.Config // what the process was started with
+	loaded    atomic.Pointer[config.Loaded]
+	view      atomic.Pointer[admin.Settings]
+	table     atomic.Pointer[provider.Table]
+	prices    *price.Store
+	priceNow  chan struct{} // the catalogue is to be read now
+	reloads   reloadState
+	index     *logindex.Index
+	log       *reqlog.Log
+	estimates *estimate.Worker
+	upstream  *upstream.Client
+	memory    *proxy.Memory
+	db        *sqlstore.DB
+	gateways  *gateway.Set
+	tokens    *auth.Ring
+	limits    *slots.Store
+	answers   *answers.Store
+	cache     *cache.Cache
+	proxy     *proxy.Proxy
+	applying  sync.Mutex   // one change of the proxy's settings at a time
+	data      http.Handler // the data plane, for what net/http has read
+	admin     http.Handler
+	servers   []*listener
+	ready     atomic.Bool
+	stopping  chan struct{} // closed when shutdown begins
+	running   sync.WaitGroup
 }
 
 // Run serves until ctx ends, and then stops: running requests get their grace, and everything that
@@ -139,23 +141,27 @@ func (a *App) open(ctx, base context.Context) error {
 	if err := a.openUpstream(c); err != nil {
 		return err
 	}
+	own, err := PriceOverrides(c.Prices.Models)
+	if err != nil {
+		return err
+	}
+	a.prices = price.NewStore(price.Embedded(), own, fetchPrices)
+	a.estimates = estimate.NewWorker(a.prices.Load, a.logger)
 	a.memory = proxy.NewMemory(bodyMemory(int64(c.Limits.MemoryBytes)))
-	if err := a.openLog(ctx, c, a.memory); err != nil {
+	// Both wait for the disk: together they wait once.
+	var opening sync.WaitGroup
+	var logErr, stateErr error
+	opening.Go(func() { logErr = a.openLog(ctx, c, a.memory) })
+	opening.Go(func() { stateErr = a.openState(ctx, a.loaded.Load()) })
+	opening.Wait()
+	if err := errors.Join(logErr, stateErr); err != nil {
 		return err
 	}
 	spool := filepath.Join(c.DataDir, "spool")
 	if err := emptyDir(spool); err != nil {
 		return err
 	}
-	own, err := PriceOverrides(c.Prices.Models)
-	if err != nil {
-		return err
-	}
 	a.table.Store(table)
-	a.prices = price.NewStore(price.Embedded(), own, fetchPrices)
-	if err := a.openState(ctx, a.loaded.Load()); err != nil {
-		return err
-	}
 	a.proxy = proxy.New(proxy.Options{
 		Settings: a.settings(), Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
@@ -164,7 +170,7 @@ func (a *App) open(ctx, base context.Context) error {
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table))
 	a.admin = admin.New(admin.Deps{
-		Log: a.log, Settings: a.shown, Gateways: a.gateways, Tokens: a.tokens, Status: a.status, Logger: a.logger,
+		Log: a.log, Settings: a.shown, Gateways: a.gateways, Tokens: a.tokens, Cache: a.cache, Status: a.status, Logger: a.logger,
 		Token:  func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
 		Prices: a.priceState, RefreshPrices: a.refreshNow,
 		Done: a.stopping, Version: a.options.Version,
@@ -217,7 +223,7 @@ func (a *App) openLog(ctx context.Context, c *config.Config, budget reqlog.Budge
 	a.log, err = reqlog.Open(ctx, reqlog.Options{
 		Dir: filepath.Join(dir, "segments"), QueueBytes: int64(c.Log.QueueBytes), Durability: durability(c.Log.Durability),
 		FsyncEvery: c.Log.FsyncEvery, Retention: retention(c), Budget: budget, Logger: a.logger,
-	}, a.index)
+	}, a.estimates.Watch(a.index))
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}

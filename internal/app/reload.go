@@ -14,7 +14,6 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
-	"github.com/sluicehq/sluice/internal/estimate"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
@@ -70,11 +69,7 @@ func (a *App) watch(ctx context.Context) {
 		}
 	})
 	a.running.Go(func() { a.refreshPrices(ctx) })
-	from := a.log.Head()
-	a.running.Go(func() {
-		worker := estimate.Worker{Log: a.log, Prices: a.prices.Load, Logger: a.logger}
-		worker.Run(ctx, from)
-	})
+	a.running.Go(func() { a.estimates.Run(ctx, a.log) })
 	if a.options.OnEntry != nil {
 		a.running.Go(func() { a.follow(ctx) })
 	}

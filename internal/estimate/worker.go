@@ -3,9 +3,9 @@ package estimate
 import (
 	"context"
 	"io"
-	"iter"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/price"
@@ -16,31 +16,77 @@ import (
 
 // Log is what a Worker needs of the log; *reqlog.Log is one.
 type Log interface {
-	Follow(ctx context.Context, from reqlog.Pos) iter.Seq2[reqlog.Record, error]
 	Body(ctx context.Context, row reqlog.Row, side reqlog.Side) (io.ReadCloser, error)
 	Correct(r *reqlog.Record) reqlog.Ticket
 }
 
+// queued bounds how many exchanges wait for their estimate.
+const queued = 4096
+
 // Worker corrects the log entries of exchanges whose provider reported no usage, or whose answer broke
 // off before it did. It reads what the log stored, behind the requests: none waits for it. Without
-// stored bodies nothing can be counted, and usage stays unknown.
+// stored bodies nothing can be counted, and usage stays unknown. NewWorker makes one.
 type Worker struct {
-	Log    Log
-	Prices func() *price.Catalogue
-	Logger *slog.Logger
+	prices func() *price.Catalogue
+	logger *slog.Logger
 
 	counter Counter
+	queue   chan *reqlog.Record
+	lost    atomic.Int64 // found no room in the queue
 }
 
-// Run estimates what ended after from, until ctx ends.
-func (w *Worker) Run(ctx context.Context, from reqlog.Pos) {
-	for record, err := range w.Log.Follow(ctx, from) {
-		if err != nil {
-			w.Logger.WarnContext(ctx, "exchanges were passed over by the estimate of tokens", "error", err)
-			continue
+// NewWorker makes a Worker. prices returns the catalogue of the moment.
+func NewWorker(prices func() *price.Catalogue, logger *slog.Logger) *Worker {
+	return &Worker{prices: prices, logger: logger, queue: make(chan *reqlog.Record, queued)}
+}
+
+// Watch returns store, with the worker looking at what goes into it: the log's records have been read and
+// decoded there anyway. What a dead process left behind passes there too.
+func (w *Worker) Watch(store reqlog.Store) reqlog.Store { return &watched{store, w} }
+
+type watched struct {
+	reqlog.Store
+	worker *Worker
+}
+
+// Apply implements reqlog.Store.
+func (s *watched) Apply(ctx context.Context, records []reqlog.Record, next reqlog.Pos) error {
+	if err := s.Store.Apply(ctx, records, next); err != nil {
+		return err
+	}
+	for i := range records {
+		if wanted(&records[i]) {
+			s.worker.offer(&records[i])
 		}
-		if wanted(&record) {
-			w.estimate(ctx, &record)
+	}
+	return nil
+}
+
+// offer queues a copy: the log uses its records again.
+func (w *Worker) offer(r *reqlog.Record) {
+	c := *r
+	e := &c.Entry
+	e.Metadata, e.ReqHeader, e.RespHeader = slices.Clone(e.Metadata), slices.Clone(e.ReqHeader), slices.Clone(e.RespHeader)
+	e.Attempts, e.Notes = slices.Clone(e.Attempts), slices.Clone(e.Notes)
+	c.Parts = [2][]reqlog.Part{slices.Clone(r.Parts[0]), slices.Clone(r.Parts[1])}
+	c.Fields = ""
+	select {
+	case w.queue <- &c:
+	default:
+		if w.lost.Add(1) == 1 {
+			w.logger.Warn("too many exchanges wait for an estimate of tokens: the usage of some stays unknown")
+		}
+	}
+}
+
+// Run estimates until ctx ends.
+func (w *Worker) Run(ctx context.Context, log Log) {
+	for {
+		select {
+		case r := <-w.queue:
+			w.estimate(ctx, log, r)
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -71,16 +117,16 @@ const maxBody = 16 << 20
 // estimate counts a record's tokens and corrects its entry.
 //
 // A fault in counting ends with the exchange: bodies are anybody's bytes.
-func (w *Worker) estimate(ctx context.Context, r *reqlog.Record) {
+func (w *Worker) estimate(ctx context.Context, log Log, r *reqlog.Record) {
 	e := &r.Entry
 	defer func() {
 		if cause := recover(); cause != nil {
-			w.Logger.ErrorContext(ctx, "panic in an estimate of tokens", "id", e.ID.String(), "cause", cause)
+			w.logger.ErrorContext(ctx, "panic in an estimate of tokens", "id", e.ID.String(), "cause", cause)
 		}
 	}()
 	row := reqlog.Row{Entry: *e, Parts: r.Parts}
-	request := w.body(ctx, row, reqlog.RequestSide, e.Request)
-	response := w.body(ctx, row, reqlog.ResponseSide, e.Response)
+	request := body(ctx, log, row, reqlog.RequestSide, e.Request)
+	response := body(ctx, log, row, reqlog.ResponseSide, e.Response)
 	counted := w.counter.Usage(KindOf(e.Endpoint), modelOf(e), request, response)
 	if !counted.Known() {
 		return
@@ -101,9 +147,9 @@ func (w *Worker) estimate(ctx context.Context, r *reqlog.Record) {
 	if n := len(e.Attempts); n > 0 {
 		e.Attempts[n-1].Usage = e.Usage
 	}
-	w.Prices().Settle(e, price.Reported{}, customCost(e))
-	if w.Log.Correct(r) == 0 {
-		w.Logger.WarnContext(ctx, "no room in the log for an estimate", "id", e.ID.String())
+	w.prices().Settle(e, price.Reported{}, customCost(e))
+	if log.Correct(r) == 0 {
+		w.logger.WarnContext(ctx, "no room in the log for an estimate", "id", e.ID.String())
 	}
 }
 
@@ -128,11 +174,11 @@ func modelOf(e *sluice.LogEntry) string {
 }
 
 // body reads a stored body, decoded; nil when there is none, or it cannot be read.
-func (w *Worker) body(ctx context.Context, row reqlog.Row, side reqlog.Side, info sluice.Body) []byte {
+func body(ctx context.Context, log Log, row reqlog.Row, side reqlog.Side, info sluice.Body) []byte {
 	if info.Stored == 0 {
 		return nil
 	}
-	r, err := w.Log.Body(ctx, row, side)
+	r, err := log.Body(ctx, row, side)
 	if err != nil {
 		return nil // gone, or the disk fails: usage stays unknown
 	}

@@ -33,22 +33,21 @@ func TestWorkerEstimatesWhatNobodyCounted(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+			prices := price.Embedded()
+			w := estimate.NewWorker(func() *price.Catalogue { return prices }, slog.New(slog.DiscardHandler))
+			g := proxytest.NewOver(t, w.Watch, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				_, _ = io.WriteString(w, tt.answer)
 				if tt.cut {
 					_ = http.NewResponseController(w).Flush()
 					panic(http.ErrAbortHandler)
 				}
-			}, nil)
+			})
 			ctx, stop := context.WithCancel(t.Context())
 			done := make(chan struct{})
-			prices := price.Embedded()
-			w := &estimate.Worker{Log: g.Log, Prices: func() *price.Catalogue { return prices }, Logger: slog.New(slog.DiscardHandler)}
-			from := g.Log.Head()
 			go func() {
 				defer close(done)
-				w.Run(ctx, from)
+				w.Run(ctx, g.Log)
 			}()
 			_, _, _ = g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hello world"}]}`))
 			var e sluice.LogEntry

@@ -78,6 +78,16 @@ func New(t testing.TB, handler http.HandlerFunc, change func(c *config.Config)) 
 	return Own.New(t, handler, change)
 }
 
+// NewOver is New with something over the log's index.
+func NewOver(t testing.TB, over func(reqlog.Store) reqlog.Store, handler http.HandlerFunc) *Gateway {
+	t.Helper()
+	up := httptest.NewServer(handler)
+	t.Cleanup(up.Close)
+	g := Own.start(t, up.URL, nil, over)
+	g.Upstream = up
+	return g
+}
+
 // Start starts a gateway whose providers openai and anthropic live at base.
 func Start(t testing.TB, base string, change func(c *config.Config)) *Gateway {
 	t.Helper()
@@ -96,6 +106,11 @@ func (f Front) New(t testing.TB, handler http.HandlerFunc, change func(c *config
 
 // Start is Start over the front.
 func (f Front) Start(t testing.TB, base string, change func(c *config.Config)) *Gateway {
+	t.Helper()
+	return f.start(t, base, change, func(s reqlog.Store) reqlog.Store { return s })
+}
+
+func (f Front) start(t testing.TB, base string, change func(c *config.Config), over func(reqlog.Store) reqlog.Store) *Gateway {
 	t.Helper()
 	loaded, err := config.Load(config.Source{Flags: map[string]string{
 		"data_dir": t.TempDir(), "providers.openai.base_url": base + "/v1", "providers.anthropic.base_url": base,
@@ -121,7 +136,7 @@ func (f Front) Start(t testing.TB, base string, change func(c *config.Config)) *
 	g.Log, err = reqlog.Open(t.Context(), reqlog.Options{
 		Dir: filepath.Join(c.DataDir, "segments"), QueueBytes: int64(c.Log.QueueBytes), Durability: durability,
 		FsyncEvery: c.Log.FsyncEvery, Budget: g.Memory, Logger: logger,
-	}, index)
+	}, over(index))
 	if err != nil {
 		t.Fatal(err)
 	}
