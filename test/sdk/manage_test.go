@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,11 +15,7 @@ func TestGatewaysThroughTheReferencesSDK(t *testing.T) {
 	g := gateway.Start(t, gateway.Options{
 		Config: "accounts: {default: {aliases: [0123456789abcdef0123456789abcdef]}}\n", Env: []string{"SLUICE_ADMIN_TOKEN=token-of-the-operator"},
 	})
-	dir, err := filepath.Abs("js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	js := startProgram(t, dir, node(t, dir), "manage.mjs")
+	js := javascript(t, "js", "manage.mjs")
 	tell := func(scenario string, into any) {
 		t.Helper()
 		var outcome struct {

@@ -191,7 +191,7 @@ func TestSDKs(t *testing.T) {
 		cf     = api{"workers-ai", "/client/v4/accounts/1/ai/run", "", workersAICases}
 		cfRun  = api{"workers-ai", "/client/v4/accounts/1/ai/run", "/run", workersAICases}
 	)
-	js, py := javascript(t), python(t)
+	js, py := javascript(t, "js", "driver.mjs"), python(t)
 	for _, c := range []struct {
 		name, client string
 		driver       driver
@@ -230,9 +230,9 @@ type rig struct {
 // compare makes a call both ways and compares.
 func (r *rig) compare(t *testing.T, d driver, client string, a api, s scenario) {
 	r.up.Use(s.script)
-	seenDirect := d.call(t, call{client, s.name, "http://" + r.direct.Addr + a.path})
+	seenDirect := d.call(t, call{Client: client, Scenario: s.name, Base: "http://" + r.direct.Addr + a.path})
 	direct, directUp := r.one(t, r.direct), r.up.Take()
-	seenThrough := d.call(t, call{client, s.name, "http://" + r.through.Addr + "/v1/default/default/" + a.provider + a.through})
+	seenThrough := d.call(t, call{Client: client, Scenario: s.name, Base: "http://" + r.through.Addr + "/v1/default/default/" + a.provider + a.through})
 	through, throughUp := r.one(t, r.through), r.up.Take()
 	if len(directUp) != 1 || len(throughUp) != 1 {
 		t.Fatalf("the upstream saw %d direct requests and %d through the gateway, want 1 each", len(directUp), len(throughUp))

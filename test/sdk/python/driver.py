@@ -9,6 +9,7 @@ import json
 import sys
 
 import anthropic
+import langchain_openai
 import openai
 
 MESSAGES = [{"role": "user", "content": "Wie heißt der Fluss in Maribor? 🏞"}]
@@ -80,7 +81,26 @@ def anthropic_scenarios(base):
     }
 
 
-CLIENTS = {"openai": openai_scenarios, "anthropic": anthropic_scenarios}
+def langchain_scenarios(base):
+    chat = langchain_openai.ChatOpenAI(model="gpt-4o-mini", api_key="sk-test-py", base_url=base, max_retries=0)
+    # The check of lengths would fetch the tokenizer's vocabulary from the internet.
+    embeddings = langchain_openai.OpenAIEmbeddings(
+        model="text-embedding-3-small", api_key="sk-test-py", base_url=base, max_retries=0,
+        check_embedding_ctx_length=False, model_kwargs={"encoding_format": "float"},
+    )
+
+    def seen(message):  # the message has an id of its own in each call
+        return {k: getattr(message, k) for k in ("content", "usage_metadata", "response_metadata")}
+
+    text = MESSAGES[0]["content"]
+    return {
+        "chat": lambda: seen(chat.invoke(text)),
+        "stream": lambda: [seen(m) for m in chat.stream(text)],
+        "embeddings": lambda: embeddings.embed_documents(["one", "two"]),
+    }
+
+
+CLIENTS = {"openai": openai_scenarios, "anthropic": anthropic_scenarios, "langchain": langchain_scenarios}
 
 
 def outcome(client, scenario, base):
