@@ -2,6 +2,7 @@ package front
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,8 +20,8 @@ type Upgrader interface {
 	// set; a write fails with os.ErrDeadlineExceeded when the client takes no byte for the server's
 	// WriteTime, until SetWriteDeadline or SetDeadline replaces that bound.
 	//
-	// It fails for HTTP/2, for HTTP/1.0 and for a request with a body: then nothing has been sent, and an
-	// ordinary answer is possible. It fails, too, when the client has left.
+	// It fails with ErrUpgrade for HTTP/2, for HTTP/1.0 and for a request with a body: then nothing has
+	// been sent, and an ordinary answer is possible. Another error means that the client has left.
 	//
 	// From then on the end of the client shows in reading its connection, and no more in the handler's
 	// ctx, which ends when the process stops. The connection is the handler's until Serve returns; then
@@ -28,8 +29,8 @@ type Upgrader interface {
 	Upgrade(h sluice.Header) (net.Conn, error)
 }
 
-// errUpgrade is why a request cannot have its connection changed into something else.
-var errUpgrade = errors.New("front: a request of HTTP/1.0 or with a body keeps its protocol")
+// ErrUpgrade says that a request's connection cannot change its protocol.
+var ErrUpgrade = errors.New("front: HTTP/2, HTTP/1.0 and a request with a body keep their protocol")
 
 var (
 	_ Upgrader = (*call)(nil)
@@ -75,7 +76,7 @@ func (k *call) Upgrade(h sluice.Header) (net.Conn, error) {
 	case a.headed:
 		return nil, errOrder
 	case k.minor == 0 || k.req.Body != nil:
-		return nil, errUpgrade
+		return nil, ErrUpgrade
 	}
 	a.headed, a.switched = true, true
 	c.state.Store(connSwitched) // the sweep leaves it alone: its bytes are the handler's
@@ -116,11 +117,11 @@ func (k *call) leaveSwitched(abort bool) {
 // Upgrade implements Upgrader. HTTP/2 has no Hijack, and so no Upgrade.
 func (f *httpFront) Upgrade(h sluice.Header) (net.Conn, error) {
 	if f.body != nil || f.r.ProtoMajor == 1 && f.r.ProtoMinor == 0 {
-		return nil, errUpgrade
+		return nil, ErrUpgrade
 	}
 	conn, rw, err := f.ctrl.Hijack()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrUpgrade, err)
 	}
 	f.switched = conn
 	_ = conn.SetDeadline(time.Time{}) // if it fails, so will what follows

@@ -145,7 +145,7 @@ func TestUpgradeRefused(t *testing.T) {
 		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\nx",
 	} {
 		bothFronts(t, func(_ context.Context, _ *Request, sink Sink) bool {
-			if conn, err := sink.(Upgrader).Upgrade(nil); err == nil || conn != nil {
+			if conn, err := sink.(Upgrader).Upgrade(nil); !errors.Is(err, ErrUpgrade) || conn != nil {
 				t.Error(conn, err)
 			}
 			answerText(sink, 426, "no")
@@ -267,7 +267,7 @@ func TestUpgradeOverHTTP2(t *testing.T) {
 		o.TLS = serverTLS
 		o.Rest = NewStd(handlerFunc(func(_ context.Context, _ *Request, sink Sink) bool {
 			if u, ok := sink.(Upgrader); ok {
-				if conn, err := u.Upgrade(nil); err == nil || conn != nil {
+				if conn, err := u.Upgrade(nil); !errors.Is(err, ErrUpgrade) || conn != nil {
 					t.Error(conn, err)
 				}
 			}

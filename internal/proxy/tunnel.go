@@ -83,7 +83,7 @@ var (
 
 // converse answers the client's handshake, and passes frames both ways until one side has had enough.
 func (x *exchange) converse(ctx context.Context) error {
-	t, err := x.switchClient()
+	t, err := x.switchClient(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (x *exchange) decodeRealtime() error {
 	e := x.entry()
 	e.Type = typeRealtime
 	if _, ok := x.sink.(front.Upgrader); !ok || x.req.Body != nil {
-		return &sluice.Error{Kind: sluice.KindInvalid, Msg: "WebSocket connections begin with a GET over HTTP/1.1", Field: "Upgrade"}
+		return errClientHTTP()
 	}
 	if x.provider.Serve != nil {
 		return &sluice.Error{Kind: sluice.KindInvalid, Msg: x.provider.Name + " has no WebSocket connections", Field: "Upgrade"}
@@ -123,11 +124,11 @@ func chooseProtocol(h sluice.Header) string {
 }
 
 // switchClient answers the client's handshake as the provider answered ours.
-func (x *exchange) switchClient() (*tunnel, error) {
-	a, e := &x.answer, x.entry()
+func (x *exchange) switchClient(ctx context.Context) (*tunnel, error) {
+	a := &x.answer
 	up, ok := x.sink.(front.Upgrader)
 	if !ok {
-		return nil, errClientHTTP() // decode has asked before
+		return nil, errClientHTTP()
 	}
 	if !a.header.Has("Sec-WebSocket-Protocol") {
 		if chosen := chooseProtocol(x.req.Header); chosen != "" {
@@ -136,16 +137,18 @@ func (x *exchange) switchClient() (*tunnel, error) {
 	}
 	send := append(x.headFields(), sluice.Field{Name: "Connection", Value: "Upgrade"}, sluice.Field{Name: "Upgrade", Value: "websocket"})
 	client, err := up.Upgrade(send)
-	if err != nil {
-		return nil, err
+	switch {
+	case errors.Is(err, front.ErrUpgrade):
+		return nil, errClientHTTP()
+	case err != nil:
+		return nil, x.departed(ctx)
 	}
 	x.sentHead(send)
-	e.Timeline.FirstToken = 0
 	return x.newTunnel(client, a.conn), nil
 }
 
 func errClientHTTP() error {
-	return &sluice.Error{Kind: sluice.KindInvalid, Msg: "WebSocket connections need HTTP/1.1", Field: "Upgrade"}
+	return &sluice.Error{Kind: sluice.KindInvalid, Msg: "WebSocket connections begin with a GET without a body over HTTP/1.1", Field: "Upgrade"}
 }
 
 // allowed reports whether the caller may go on: its token is asked for again with each message, under the

@@ -481,6 +481,33 @@ func TestWebSocketBrokenFrames(t *testing.T) {
 	}
 }
 
+// TestWebSocketOverHTTP10 is refused, and the provider's connection given up.
+func TestWebSocketOverHTTP10(t *testing.T) {
+	proxytest.Each(t, func(t *testing.T, f proxytest.Front) {
+		left := make(chan error, 1)
+		g := f.New(t, socketUpstream(t, nil, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
+			_, _, err := c.Read(ctx)
+			left <- err
+		}), nil)
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(g.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		_ = c.SetDeadline(time.Now().Add(patience))
+		_, _ = io.WriteString(c, "GET /v1/default/default/openai/realtime HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != 400 {
+			t.Fatal(resp, err)
+		}
+		<-left
+		if row := g.Row(); row.Status != 400 || row.Ending != sluice.EndingRefused {
+			t.Errorf("row %+v", row)
+		}
+	})
+}
+
 func TestWebSocketWhereThereIsNone(t *testing.T) {
 	g := proxytest.New(t, func(http.ResponseWriter, *http.Request) { t.Error("the provider was called") }, nil)
 	for _, path := range []string{"echo/realtime", "workers-ai?model=../x"} {
