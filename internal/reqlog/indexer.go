@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	indexRecords  = 500 // a batch for the index is closed at one of these
-	indexBytes    = 1 << 20
+	indexRecords  = 1000 // a batch for the index is closed at one of these
+	indexBytes    = 2 << 20
 	indexAfter    = 250 * time.Millisecond
 	indexBackoff  = 100 * time.Millisecond
 	indexMaxDelay = 5 * time.Second
