@@ -54,8 +54,8 @@ func Storable(status int, h sluice.Header) (ok bool, reason string) {
 	switch {
 	case status < 200 || status > 299:
 		return false, "status"
-	case status == 202 || status == 204 || status == 205 || status == 206:
-		return false, "status" // not the answer yet, no answer, or a part of one
+	case status == 201 || status == 202 || status == 204 || status == 205 || status == 206:
+		return false, "status" // something made, not the answer yet, no answer, or a part of one
 	case h.Has("Content-Range"):
 		return false, "content range"
 	}

@@ -40,6 +40,9 @@ func (x *exchange) try(ctx context.Context, more bool) error {
 	x.rewrite()
 	r := x.control.retry
 	tries := max(r.MaxAttempts, 1)
+	if x.query == nil && x.body.rest != nil {
+		tries = 1 // a body that passes through is gone once it was sent
+	}
 	if tries > 1 {
 		x.proxy.retries.First(x.retryKey(), time.Now())
 	}
@@ -120,6 +123,9 @@ func (x *exchange) accept(ctx context.Context, o *outcome) error {
 			return x.departed(ctx)
 		}
 		e.Ending, e.ErrorKind, e.ErrorText = o.ending, o.kind, cut(o.text)
+		if n := len(o.tries); n > 0 {
+			e.Usage = o.tries[n-1].Usage // what it has cost all the same
+		}
 		return o.err
 	}
 	t := o.times

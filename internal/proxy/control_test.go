@@ -25,7 +25,7 @@ const (
 	streamEnd   = "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4.1\",\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":5}}\n\ndata: [DONE]\n\n"
 )
 
-// script is an upstream whose behaviour the first segment of the path chooses: /v1/<behaviour>/…
+// script is an upstream whose behaviour the body chooses, in its field user.
 type script struct {
 	mu      sync.Mutex
 	calls   []string // paths, in order
@@ -495,6 +495,20 @@ func TestCaching(t *testing.T) {
 				g.WaitRows(i + 1)
 			}
 		})
+	}
+}
+
+// TestCachingWithAStrictLog: the log has the entry before the last byte goes out; what the cache keeps is the
+// same.
+func TestCachingWithAStrictLog(t *testing.T) {
+	for do, want := range map[string]string{"": "HIT", "error-event": "MISS", "cut-late": "MISS"} {
+		g := proxytest.New(t, (&script{}).ServeHTTP, func(c *config.Config) { c.Log.Durability = "strict" })
+		g.Set(`{"cache_ttl":60}`)
+		post(g, "openai/chat/completions", chat(do, true), nil)
+		g.WaitRows(1)
+		if resp, _ := post(g, "openai/chat/completions", chat(do, true), nil); resp.Header.Get("cf-aig-cache-status") != want {
+			t.Errorf("%q: %q, want %q", do, resp.Header.Get("cf-aig-cache-status"), want)
+		}
 	}
 }
 

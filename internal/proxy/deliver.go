@@ -34,9 +34,8 @@ func (p *Proxy) deliver(ctx context.Context, x *exchange) error {
 	if closed := x.answer.body.Close(); err == nil && closed != nil {
 		err = closed
 	}
-	if n := len(x.entry().Attempts); n > 0 {
-		last := &x.entry().Attempts[n-1]
-		last.End = x.since() - last.Start
+	if a := x.served(); a != nil {
+		a.End = x.since() - a.Start
 	}
 	x.concluded(ctx, err)
 	return nil
@@ -163,7 +162,7 @@ func (x *exchange) relay(ctx context.Context) error {
 		}
 		switch {
 		case err == io.EOF:
-			x.well = true
+			x.whole = true
 			return cmp.Or(gone, x.finish())
 		case err != nil && ctx.Err() != nil && x.ghost(err):
 			gone = err

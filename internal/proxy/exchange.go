@@ -37,7 +37,6 @@ type state struct {
 	gateway *sluice.Gateway
 	named   string // the account as the caller wrote it
 	rest    string // what follows the gateway in the target, without its leading slash
-	token   string // the caller's gateway token, where it stood in the provider's place for a credential
 
 	// decode
 	body  body   // as the client sent it
@@ -64,7 +63,8 @@ type state struct {
 
 	headSent bool
 	sent     int64 // bytes of the answer's body that the client took
-	well     bool  // the answer was read to its end, and is no error
+	whole    bool  // the answer was read to its end
+	sound    bool  // what the meter saw of it is a whole answer and no error
 	recorded bool  // the log has the entry: before the last byte, where it is strict
 	amend    bool  // what has happened since the log got its entry differs from it
 	abort    bool  // the client's connection must be broken off

@@ -38,6 +38,9 @@ func (p *Proxy) forward(ctx context.Context, x *exchange) error {
 			return err
 		}
 		x.abandon()
+		if ctx.Err() != nil {
+			return x.departed(ctx) // others who waited for this step go on alone
+		}
 	}
 }
 
@@ -75,7 +78,7 @@ func (x *exchange) abandon() {
 		x.flight = nil
 	}
 	e := x.entry()
-	e.Ending, e.ErrorKind, e.ErrorText = sluice.EndingUnknown, "", ""
+	e.Ending, e.ErrorKind, e.ErrorText, e.Usage = sluice.EndingUnknown, "", "", sluice.Usage{}
 }
 
 // rewrite lets the provider say what is peculiar to its requests.

@@ -71,15 +71,12 @@ func (x *exchange) seek(ctx context.Context) {
 func (x *exchange) ask() cache.Ask {
 	body, _ := x.sending()
 	r := cache.Request{
-		Scope: x.scope(), Provider: x.provider.Slug, Method: x.call.Method, Header: x.out,
+		Scope: x.scope(), Generation: cache.GenerationOf(x.gateway), Provider: x.provider.Slug, Method: x.call.Method, Header: x.out,
 		Target: x.target.Host + x.target.Path + "?" + x.target.Query,
 		Body:   body, Stream: x.entry().Streamed, Custom: x.control.caching.key,
 	}
 	if x.provider.Serve != nil {
 		r.Target = x.call.Path + "?" + x.call.Query
-	}
-	if x.gateway.CacheInvalidateOnUpdate {
-		r.Generation = x.gateway.Version
 	}
 	return cache.Ask{Scope: r.Scope, Key: cache.KeyOf(&r), AcceptEncoding: x.out.Get("Accept-Encoding")}
 }
@@ -128,7 +125,7 @@ func (x *exchange) keepAnswer(ctx context.Context) {
 		return
 	}
 	defer f.Leave()
-	if !f.Leader() || !x.well {
+	if !f.Leader() || !x.whole || !x.sound {
 		return
 	}
 	now := time.Now()

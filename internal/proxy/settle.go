@@ -32,7 +32,7 @@ func (x *exchange) complete() {
 	if x.meter != nil {
 		x.read(x.closeMeter())
 	} else {
-		x.well = x.well && e.Status < 300
+		x.sound = e.Status < 300
 	}
 	if len(x.fault) > 0 && e.ErrorText == "" && e.Response.Encoding == "" {
 		e.ErrorText = cut(openai.ErrorText(x.fault))
@@ -66,7 +66,7 @@ func (x *exchange) closeMeter() (r wire.Reading) {
 // read takes over what the meter read of the answer.
 func (x *exchange) read(r wire.Reading) {
 	e := x.entry()
-	x.well = x.well && r.Seen&wire.SeenError == 0 && r.Seen&wire.SeenEnd != 0
+	x.sound = r.Seen&wire.SeenError == 0 && r.Seen&wire.SeenEnd != 0
 	e.Usage, e.Served, e.Finish = r.Usage, printableText(r.Model, 256), printableText(r.Finish, 64)
 	if r.Seen&wire.SeenError != 0 {
 		if e.Ending == sluice.EndingComplete && e.Status < 400 {
@@ -80,18 +80,27 @@ func (x *exchange) read(r wire.Reading) {
 	if e.Usage.Known() && e.Ending != sluice.EndingComplete && r.Seen&wire.SeenEnd == 0 {
 		e.Usage.Basis = sluice.BasisPartial
 	}
-	if n := len(e.Attempts); n > 0 {
-		e.Attempts[n-1].Usage = e.Usage
+	if a := x.served(); a != nil {
+		a.Usage = e.Usage
 	}
+}
+
+// served is the attempt whose answer the client gets; nil: there was none, or the cache has answered.
+func (x *exchange) served() *sluice.Attempt {
+	e := x.entry()
+	if len(e.Attempts) == 0 || e.Cache == sluice.CacheHit {
+		return nil
+	}
+	return &e.Attempts[len(e.Attempts)-1]
 }
 
 // addFailed adds to the cost what tries have cost whose answers the client did not get: they stand on the
 // bill too.
 func (x *exchange) addFailed() {
-	e := x.entry()
-	for i := range e.Attempts[:max(len(e.Attempts)-1, 0)] {
+	e, served := x.entry(), x.served()
+	for i := range e.Attempts {
 		a := &e.Attempts[i]
-		if !a.Usage.Known() {
+		if a == served || !a.Usage.Known() {
 			continue
 		}
 		one := sluice.LogEntry{ID: e.ID, Start: e.Start, Provider: a.Provider, Model: a.Model, Usage: a.Usage}
