@@ -12,12 +12,12 @@ type item struct {
 }
 
 // itemsOf gives what e counts for in a list of basis b, in order of time. An entry without attempts
-// is one item in both.
+// is one item in both. A request that the cache answered after attempts had failed is one item more.
 func itemsOf(e *sluice.LogEntry, b basis) []item {
 	if b == basisRequests || len(e.Attempts) == 0 {
 		return []item{{entry: *e}}
 	}
-	items := make([]item, len(e.Attempts))
+	items := make([]item, len(e.Attempts), len(e.Attempts)+1)
 	last := answering(e)
 	for i := range e.Attempts {
 		items[i] = item{entry: failedAttempt(e, i)}
@@ -25,16 +25,22 @@ func itemsOf(e *sluice.LogEntry, b basis) []item {
 			items[i].entry = answeringAttempt(e, i)
 		}
 	}
+	if last < 0 {
+		items = append(items, item{entry: *e})
+	}
 	return items
 }
 
 // answering returns the index of the attempt whose answer the client got: the last that served, or
-// the last of all.
+// the last of all; -1 when the cache answered after them.
 func answering(e *sluice.LogEntry) int {
 	for i := len(e.Attempts) - 1; i >= 0; i-- {
 		if e.Attempts[i].Cause == "" {
 			return i
 		}
+	}
+	if e.Cache == sluice.CacheHit {
+		return -1
 	}
 	return len(e.Attempts) - 1
 }
