@@ -176,7 +176,7 @@ func (g *Gateway) RowOf(gateway, id string) *Row {
 	var err error
 	g.Eventually("a log entry "+id+" that has ended", func() bool {
 		row = Row{}
-		err = g.getJSON("/gateways/"+gateway+"/logs/"+id, &row, nil)
+		err = g.getJSON("/gateways/"+gateway+"/logs/"+id+"?basis=requests", &row, nil)
 		return err == nil && row.Ending != "in_flight"
 	}, func() string { return fmt.Sprintf("%v %s", err, &row) })
 	return &row
