@@ -62,14 +62,18 @@ need_tools() {
 	stamp tools tools/go.mod tools/go.sum
 }
 
-# The newest SDKs want a newer Node.js than many machines have. On Linux the one from the lock file
-# is used; elsewhere the machine's own must do.
+# The newest SDKs want a newer Node.js than many machines have. On Linux the one from the lock file in
+# js is used; elsewhere the machine's own must do. Nothing of what is installed runs here: the programs that
+# some packages bring come whole, in packages of their own.
 need_js() {
-	local dir=test/sdk/js
-	fresh js $dir/package.json $dir/package-lock.json && [ -d $dir/node_modules ] && return
-	say "installing the JavaScript SDKs"
-	(cd $dir && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
-	stamp js $dir/package.json $dir/package-lock.json
+	local name dir
+	for name in js clients worker; do
+		dir=test/sdk/$name
+		fresh $name $dir/package.json $dir/package-lock.json && [ -d $dir/node_modules ] && continue
+		say "installing what $dir needs"
+		(cd $dir && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+		stamp $name $dir/package.json $dir/package-lock.json
+	done
 }
 
 need_py() {
