@@ -137,7 +137,10 @@ func TestAnalyticsRefuseWhatRollUpsDoNotKnow(t *testing.T) {
 
 func TestStatusTellsOfProcessAndLog(t *testing.T) {
 	b := newBench(t)
-	b.log.stats = reqlog.Stats{State: "disk low: bodies off", Rows: 7, DroppedBodies: 2, AppendLag: 1500 * time.Microsecond}
+	b.log.stats = reqlog.Stats{
+		State: "disk low: bodies off", Rows: 7, DroppedBodies: 2, DroppedRows: 6, LostCounts: 5, Late: 4, NotIndexed: 3, Panics: 1,
+		AppendLag: 1500 * time.Microsecond,
+	}
 	b.log.totals = func(q reqlog.TotalsQuery) []reqlog.Total {
 		if q.Group != reqlog.GroupGateway || q.To.Sub(q.From) != 2*time.Minute {
 			t.Errorf("asked for %+v", q)
@@ -152,6 +155,9 @@ func TestStatusTellsOfProcessAndLog(t *testing.T) {
 	if s.Version != "1.2.3" || s.UptimeSeconds <= 0 && time.Now().After(base) || s.Log.State != "disk low: bodies off" || s.Log.Rows != 7 || s.Log.DroppedBodies != 2 || s.Log.AppendLag != 1.5 ||
 		len(s.Gateways) != 2 || s.Gateways[0].LastMinute.Requests != 0 || s.Gateways[1].ID != "prod" || s.Gateways[1].LastMinute.Errors != 3 || s.LastMinute.Requests != 90 || s.LastMinute.WindowSeconds < 60 {
 		t.Errorf("%s", v.Result)
+	}
+	if l := s.Log; l.DroppedRows != 6 || l.LostCounts != 5 || l.Late != 4 || l.NotIndexed != 3 || l.Panics != 1 {
+		t.Errorf("%+v", l)
 	}
 	for _, list := range []string{`"listeners":[]`, `"upstreams":[]`, `"refused":[]`, `"warnings":[]`} {
 		if !strings.Contains(string(v.Result), list) {

@@ -98,8 +98,12 @@ type LogStatus struct {
 	LastError     string  `json:"last_error"`
 	Appended      int64   `json:"appended"`
 	Rows          int64   `json:"rows"`
-	DroppedBodies int64   `json:"dropped_bodies"`
-	DroppedRows   int64   `json:"dropped_rows"`
+	DroppedBodies int64   `json:"dropped_bodies" doc:"entries whose bodies found no room"`
+	DroppedRows   int64   `json:"dropped_rows" doc:"entries that found no room, and are only counted"`
+	LostCounts    int64   `json:"lost_counts" doc:"of dropped_rows, those that are not even counted in totals"`
+	Late          int64   `json:"late" doc:"records that may have been longer than 50 ms on their way to a file"`
+	NotIndexed    int64   `json:"not_indexed" doc:"records that the index could not take: in the segments, and in no list"`
+	Panics        int64   `json:"panics" doc:"faults of the log's own that were contained"`
 	QueueBytes    int64   `json:"queue_bytes"`
 	AppendLag     float64 `json:"append_lag_ms"`
 	IndexLag      float64 `json:"index_lag_ms"`
@@ -167,7 +171,8 @@ func viewLogStats(s reqlog.Stats) LogStatus {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return LogStatus{
 		State: s.State, LastError: s.LastError, Appended: s.Appended, Rows: s.Rows,
-		DroppedBodies: s.DroppedBodies, DroppedRows: s.DroppedRows, QueueBytes: s.QueueBytes,
+		DroppedBodies: s.DroppedBodies, DroppedRows: s.DroppedRows, LostCounts: s.LostCounts,
+		Late: s.Late, NotIndexed: s.NotIndexed, Panics: s.Panics, QueueBytes: s.QueueBytes,
 		AppendLag: ms(s.AppendLag), IndexLag: ms(s.IndexLag), DiskBytes: s.DiskBytes, DiskFree: s.DiskFree,
 	}
 }

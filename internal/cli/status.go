@@ -69,18 +69,12 @@ func (a *commands) statusTable(c *client.Client, s *client.Status, wide bool) *t
 		}
 		add("gateway", "%s: %s (%.1f/s), %s", g.ID, a.count(g.LastMinute.Requests), g.LastMinute.PerSecond, plural(int(g.LastMinute.Errors), "error"))
 	}
-	add("log", "%s; %s entries since the start, %s on disk, %s free", s.Log.State, a.count(s.Log.Rows), a.size(s.Log.DiskBytes), a.size(s.Log.DiskFree))
-	if s.Log.DroppedRows > 0 || s.Log.DroppedBodies > 0 {
-		add("", "%s lost for lack of room: %s entries, and the bodies of %s", a.sign("⚠"), a.count(s.Log.DroppedRows), a.count(s.Log.DroppedBodies))
-	}
-	if s.Log.LastError != "" {
-		add("", "last error: %s", s.Log.LastError)
-	}
+	a.addLog(add, s)
 	if s.Limits.Trouble != "" {
 		add("limits", "%s %s", a.sign("⚠"), s.Limits.Trouble)
 	}
 	if wide {
-		add("lag", "to disk %s, to the index %s", a.millis(s.Log.AppendLag), a.millis(s.Log.IndexLag))
+		add("lag", "to disk %s, to the index %s; over 50 ms to disk since the start: %s", a.millis(s.Log.AppendLag), a.millis(s.Log.IndexLag), plural(int(s.Log.Late), "record"))
 		add("memory", "bodies: %s of %s", a.size(s.MemoryUsed), a.size(s.MemoryLimit))
 		for _, u := range s.Upstreams {
 			add("upstream", "%s: %d connections, %d idle, %d requests waiting (%s)", u.Host, u.Open, u.Idle, u.Waiting, u.Via)
@@ -88,6 +82,27 @@ func (a *commands) statusTable(c *client.Client, s *client.Status, wide bool) *t
 	}
 	add("data", "%s", s.DataDir)
 	return pairs(rows...)
+}
+
+// addLog adds what the log says of itself.
+func (a *commands) addLog(add func(name, format string, args ...any), s *client.Status) {
+	l := &s.Log
+	add("log", "%s; %s entries since the start, %s on disk, %s free", l.State, a.count(l.Rows), a.size(l.DiskBytes), a.size(l.DiskFree))
+	if l.DroppedRows > 0 || l.DroppedBodies > 0 {
+		add("", "%s lost for lack of room: %s entries, and the bodies of %s", a.sign("⚠"), a.count(l.DroppedRows), a.count(l.DroppedBodies))
+	}
+	if l.LostCounts > 0 {
+		add("", "%s missing in totals as well: %s of these entries", a.sign("⚠"), a.count(l.LostCounts))
+	}
+	if l.NotIndexed > 0 {
+		add("", "%s not in lists: %s that the index could not take", a.sign("⚠"), plural(int(l.NotIndexed), "record"))
+	}
+	if l.Panics > 0 {
+		add("", "%s %s of the log contained: the server's own output tells more", a.sign("⚠"), plural(int(l.Panics), "fault"))
+	}
+	if l.LastError != "" {
+		add("", "last error: %s", l.LastError)
+	}
 }
 
 // age writes a length of time in its two largest units.

@@ -58,6 +58,10 @@ type Status struct {
 		Rows          int64   `json:"rows"`
 		DroppedBodies int64   `json:"dropped_bodies"`
 		DroppedRows   int64   `json:"dropped_rows"`
+		LostCounts    int64   `json:"lost_counts"`
+		Late          int64   `json:"late"`
+		NotIndexed    int64   `json:"not_indexed"`
+		Panics        int64   `json:"panics"`
 		AppendLag     float64 `json:"append_lag_ms"`
 		IndexLag      float64 `json:"index_lag_ms"`
 		DiskBytes     int64   `json:"disk_bytes"`
