@@ -183,7 +183,10 @@ func (a *arrivals) gaps() []time.Duration {
 }
 
 // failing fails the first n requests with script, and answers those that follow.
-func failing(n int, script upstream.Script) upstream.Script {
+func failing(n int, script upstream.Script) upstream.Script { return failingThen(n, script, whole) }
+
+// failingThen is failing with another answer than whole.
+func failingThen(n int, script, then upstream.Script) upstream.Script {
 	var mu sync.Mutex
 	return func(req *rawhttp.Message, c *upstream.Conn) bool {
 		mu.Lock()
@@ -193,7 +196,7 @@ func failing(n int, script upstream.Script) upstream.Script {
 		if fail {
 			return script(req, c)
 		}
-		return whole(req, c)
+		return then(req, c)
 	}
 }
 
