@@ -14,7 +14,6 @@
 //	2  internal/upstream        connections to providers: pools, deadlines, dial rules
 //	2  internal/gateway         the set of all gateways: built in, of the file, stored; one snapshot per change
 //	2  internal/reqlog          the append-only log: records, segments, queue, recovery
-//	2  internal/gateway         gateways' settings: builtin, from the file, stored; one snapshot per change
 //	2  internal/auth            gateway tokens: their form, their hashes, what each may do
 //	2  internal/limit           rate limits: fixed and sliding windows
 //	2  internal/cache           answers kept, and calls shared: keys, entries, flights
@@ -23,7 +22,6 @@
 //	3  internal/estimate        LLM tokens where a provider reported none
 //	3  internal/admin           the management API
 //	3  internal/store/logindex  the log's index: SQLite files, one per day
-//	3  internal/store/sqlstore  configuration and tokens in SQL: SQLite
 //	3  internal/store/slots     counters of limits in a shared-mapped file
 //	3  internal/store/answers   cached answers: memory over disk
 //	3  internal/store/sqlstore  what operators make, in a database: gateways, tokens
