@@ -139,8 +139,9 @@ type LogEntry struct {
 	ReqHeader   Header // as received, credentials redacted
 	RespHeader  Header // as sent
 	Attempts    []Attempt
-	Usage       Usage
-	Cost        NanoUSD
+	Usage       Usage     // of the model that answered
+	Charges     []Charge  // of other models that took part, beside Usage; MaxCharges at most
+	Cost        NanoUSD   // of the whole exchange: Usage, Charges, and what other attempts used
 	Priced      bool      // Cost is known; otherwise it is null, never 0
 	CostBasis   CostBasis // where Cost comes from
 	Prices      string    // version of the price catalogue that Cost was made with
@@ -157,6 +158,6 @@ type LogEntry struct {
 func (e *LogEntry) Reset() {
 	*e = LogEntry{
 		Metadata: e.Metadata[:0], ReqHeader: e.ReqHeader[:0], RespHeader: e.RespHeader[:0],
-		Attempts: e.Attempts[:0], Notes: e.Notes[:0],
+		Attempts: e.Attempts[:0], Charges: e.Charges[:0], Notes: e.Notes[:0],
 	}
 }

@@ -94,6 +94,17 @@ func (u *Usage) Get(c Class) (n int64, known bool) {
 // Known reports whether any class is known.
 func (u *Usage) Known() bool { return u.known != 0 }
 
+// Charge is what another model used for an answer: one that the provider asked on behalf of the model that
+// answered, such as an adviser. It is billed at that model's own price, and no Usage of the answer includes it.
+type Charge struct {
+	Model string // as the answer names it; "" when it does not, and for what was left over beyond MaxCharges: it has no price
+	Tier  string // service tier, as in a LogEntry
+	Usage Usage
+}
+
+// MaxCharges bounds the charges of one answer.
+const MaxCharges = 16
+
 // NanoUSD is an amount of money: a billionth of a US dollar.
 type NanoUSD int64
 

@@ -67,7 +67,7 @@ func (w *Worker) offer(r *reqlog.Record) {
 	c := *r
 	e := &c.Entry
 	e.Metadata, e.ReqHeader, e.RespHeader = slices.Clone(e.Metadata), slices.Clone(e.ReqHeader), slices.Clone(e.RespHeader)
-	e.Attempts, e.Notes = slices.Clone(e.Attempts), slices.Clone(e.Notes)
+	e.Attempts, e.Charges, e.Notes = slices.Clone(e.Attempts), slices.Clone(e.Charges), slices.Clone(e.Notes)
 	c.Parts = [2][]reqlog.Part{slices.Clone(r.Parts[0]), slices.Clone(r.Parts[1])}
 	c.Fields = ""
 	select {

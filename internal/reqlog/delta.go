@@ -150,7 +150,7 @@ func (b *Base) find(at int, f *fields, field string) (i int, same bool) {
 // repeats reports whether an entry can have several fields of a tag.
 func repeats(tag int) bool {
 	switch tag {
-	case tagMetadata, tagReqHeader, tagRespHeader, tagAttempt, tagNote:
+	case tagMetadata, tagReqHeader, tagRespHeader, tagAttempt, tagCharge, tagNote:
 		return true
 	}
 	return false

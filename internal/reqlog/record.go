@@ -48,6 +48,7 @@ const (
 	tagBody       = 26 // and 27: by Side
 	tagCostBasis  = 28
 	tagStep       = 29
+	tagCharge     = 30
 	tagTexts      = 32 // and up: see texts
 )
 
@@ -82,6 +83,13 @@ const (
 	tagAttemptUsage
 	tagAttemptCost
 	tagAttemptStep
+)
+
+// Tags of a charge, which is a text field that holds fields.
+const (
+	tagChargeModel = 1 + iota
+	tagChargeTier
+	tagChargeUsage
 )
 
 // Tags of a body, which is a text field that holds fields.
@@ -121,7 +129,7 @@ func AppendEntry(b []byte, e *sluice.LogEntry) []byte { return appendEntry(b, e,
 // Its texts share one string: clone what outlives the entry.
 func DecodeEntry(b []byte, e *sluice.LogEntry) error {
 	r := Record{Entry: sluice.LogEntry{
-		Metadata: e.Metadata, ReqHeader: e.ReqHeader, RespHeader: e.RespHeader, Attempts: e.Attempts, Notes: e.Notes,
+		Metadata: e.Metadata, ReqHeader: e.ReqHeader, RespHeader: e.RespHeader, Attempts: e.Attempts, Charges: e.Charges, Notes: e.Notes,
 	}}
 	err := decodeRecord(string(b), &r, func(uint64) (uint64, uint32) { return 0, 0 })
 	*e = r.Entry
@@ -187,6 +195,9 @@ func appendEntry(b []byte, e *sluice.LogEntry, countOnly bool) []byte {
 	for i := range e.Attempts {
 		b = appendAttempt(b, &e.Attempts[i])
 	}
+	for i := range e.Charges {
+		b = appendCharge(b, &e.Charges[i])
+	}
 	for _, n := range e.Notes {
 		b = putKey(b, tagNote, wireText)
 		b = binary.AppendUvarint(b, uint64(len(n)))
@@ -250,6 +261,15 @@ func appendAttempt(b []byte, a *sluice.Attempt) []byte {
 	return b
 }
 
+func appendCharge(b []byte, c *sluice.Charge) []byte {
+	b, at := openText(b, tagCharge)
+	b = putText(b, tagChargeModel, c.Model)
+	b = putText(b, tagChargeTier, c.Tier)
+	b = putUsage(b, tagChargeUsage, &c.Usage)
+	closeLength(b, at)
+	return b
+}
+
 func appendBody(b []byte, tag int, y *sluice.Body, countOnly bool) []byte {
 	if *y == (sluice.Body{}) {
 		return b
@@ -288,6 +308,9 @@ func recordBound(e *sluice.LogEntry, parts *[2][]partRef) int {
 		a := &e.Attempts[i]
 		n += 400 + len(a.Provider) + len(a.Model) + len(a.Host) + len(a.Cause)
 	}
+	for i := range e.Charges {
+		n += 300 + len(e.Charges[i].Model) + len(e.Charges[i].Tier)
+	}
 	for _, s := range e.Notes {
 		n += 8 + len(s)
 	}
@@ -319,6 +342,11 @@ func slim(e *sluice.LogEntry) *sluice.LogEntry {
 		a.Provider, a.Model = cut(a.Provider, most), cut(a.Model, most)
 		a.Host, a.Cause = cut(a.Host, most), cut(a.Cause, most)
 		s.Attempts = append(s.Attempts, a)
+	}
+	s.Charges = nil
+	for _, c := range e.Charges[:min(len(e.Charges), many)] {
+		c.Model, c.Tier = cut(c.Model, most), cut(c.Tier, most)
+		s.Charges = append(s.Charges, c)
 	}
 	s.Notes = []string{"too large for the log: headers left out, texts cut"}
 	return &s
@@ -618,6 +646,9 @@ func decodeList(f *fields, e *sluice.LogEntry) {
 	case tagAttempt:
 		e.Attempts = append(e.Attempts, sluice.Attempt{})
 		decodeAttempt(f, &e.Attempts[len(e.Attempts)-1])
+	case tagCharge:
+		e.Charges = append(e.Charges, sluice.Charge{})
+		decodeCharge(f, &e.Charges[len(e.Charges)-1])
 	case tagAttempts:
 		for range min(f.n, maxAttemptCount) {
 			e.Attempts = append(e.Attempts, sluice.Attempt{})
@@ -685,6 +716,21 @@ func decodeAttempt(f *fields, a *sluice.Attempt) {
 			a.Cost = sluice.NanoUSD(unzigzag(in.n))
 		case tagAttemptStep:
 			a.Step = int(unzigzag(in.n))
+		}
+	}
+	f.bad = f.bad || in.bad
+}
+
+func decodeCharge(f *fields, c *sluice.Charge) {
+	in := fields{s: f.text()}
+	for in.next() {
+		switch in.tag {
+		case tagChargeModel:
+			c.Model = in.text()
+		case tagChargeTier:
+			c.Tier = in.text()
+		case tagChargeUsage:
+			decodeUsage(&in, &c.Usage)
 		}
 	}
 	f.bad = f.bad || in.bad

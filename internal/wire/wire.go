@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"slices"
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
@@ -42,10 +43,12 @@ const (
 
 // Reading is what a Meter read of one answer.
 type Reading struct {
-	Usage  sluice.Usage
-	Model  string // the model that the answer names
-	Finish string // the last finish reason, as the provider words it
-	Error  string // message of an error body or error event, at most 1 KB
+	Usage sluice.Usage // of the model that answered
+	// Charges are of other models that took part, beside Usage: sluice.MaxCharges at most, mostly none.
+	Charges []sluice.Charge
+	Model   string // the model that the answer names
+	Finish  string // the last finish reason, as the provider words it
+	Error   string // message of an error body or error event, at most 1 KB
 	// Tier is the service tier that the answer names, as Tier returns it: "batch", "flex", "priority",
 	// "fast", …; "" when it names none, or the ordinary one.
 	Tier string
@@ -56,6 +59,12 @@ type Reading struct {
 	// among them, exact. "" when it does not say.
 	Cost string
 	Seen Sighting
+}
+
+// Equal reports whether both say the same.
+func (r *Reading) Equal(o *Reading) bool {
+	return slices.Equal(r.Charges, o.Charges) && r.Usage == o.Usage && r.Model == o.Model && r.Finish == o.Finish &&
+		r.Error == o.Error && r.Tier == o.Tier && r.Geo == o.Geo && r.Cost == o.Cost && r.Seen == o.Seen
 }
 
 // Tier returns the service tier that a provider calls name: in lower case, and "" for the ordinary one,

@@ -13,40 +13,16 @@ import (
 // are added up only at the end. Servers that copy the dialect may learn of their cache hits late
 // (maximhq/bifrost issue 5354). The zero Counts knows nothing.
 type Counts struct {
-	input, output, cacheWrite, cacheRead answer.Count
-	write5m, write1h                     answer.Count
-	thinking, searches                   answer.Count
-	compactions                          compactions
-	tier, speed, geo                     string
+	total              counts // as the usage object has it at its top
+	thinking, searches answer.Count
+	turns              turns // of its last list of them
+	tier, speed, geo   string
 }
 
-// compactions are what a server used to shorten the conversation. The totals leave it out, although it is
-// billed. They leave out the advice of other models too, at the price of those: no Usage of this answer
-// can hold that.
-type compactions struct {
+// counts are what is counted of an answer, and of each of its turns.
+type counts struct {
 	input, output, cacheWrite, cacheRead answer.Count
 	write5m, write1h                     answer.Count
-}
-
-// take reads the turns of a usage object.
-func (c *compactions) take(v jsonscan.Value) {
-	*c = compactions{}
-	for turn := range v.Elements() {
-		keys := [...]string{
-			"type", "input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation",
-		}
-		var out [len(keys)]jsonscan.Value
-		if turn.Kind != jsonscan.Object || !jsonscan.Top(turn.Raw, keys[:], out[:]).Valid || out[0].String() != "compaction" {
-			continue
-		}
-		for i, to := range [...]*answer.Count{&c.input, &c.output, &c.cacheWrite, &c.cacheRead} {
-			to.Add(out[1+i])
-		}
-		if split, ok := members(out[5], "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"); ok {
-			c.write5m.Add(split[0])
-			c.write1h.Add(split[1])
-		}
-	}
 }
 
 // Take notes what a usage object reports. Null, missing and what is no count changes nothing.
@@ -60,12 +36,13 @@ func (c *Counts) Take(v jsonscan.Value) {
 	if v.Kind != jsonscan.Object || !jsonscan.Top(v.Raw, keys[:], out[:]).Valid {
 		return
 	}
-	for i, to := range [...]*answer.Count{&c.input, &c.output, &c.cacheWrite, &c.cacheRead} {
+	t := &c.total
+	for i, to := range [...]*answer.Count{&t.input, &t.output, &t.cacheWrite, &t.cacheRead} {
 		to.Set(out[i])
 	}
 	if split, ok := members(out[4], "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"); ok {
-		c.write5m.Set(split[0])
-		c.write1h.Set(split[1])
+		t.write5m.Set(split[0])
+		t.write1h.Set(split[1])
 	}
 	if details, ok := members(out[5], "thinking_tokens", ""); ok {
 		c.thinking.Set(details[0])
@@ -77,7 +54,7 @@ func (c *Counts) Take(v jsonscan.Value) {
 		answer.Remember(to, out[7+i])
 	}
 	if out[10].Kind == jsonscan.Array {
-		c.compactions.take(out[10])
+		c.turns = turnsOf(out[10])
 	}
 }
 
@@ -91,9 +68,10 @@ func members(v jsonscan.Value, a, b string) (out [2]jsonscan.Value, ok bool) {
 	return out, ok
 }
 
-// Tell writes what is known into r: usage, service tier and place.
+// Tell writes what is known into r: usage, charges of other models, service tier and place.
 func (c *Counts) Tell(r *wire.Reading) {
 	r.Usage, r.Tier, r.Geo = c.usage(), c.served(), c.geo
+	r.Charges = c.turns.charges(c.tier)
 }
 
 // served returns the service tier. Speed has a price as a tier has, and stands for one where it is not
@@ -107,33 +85,64 @@ func (c *Counts) served() string {
 
 // Known reports whether anything was reported.
 func (c *Counts) Known() bool {
-	sum := answer.Sum(c.input, c.output, c.cacheWrite, c.cacheRead, c.write5m, c.write1h, c.thinking, c.searches)
+	t := &c.total
+	sum := answer.Sum(t.input, t.output, t.cacheWrite, t.cacheRead, t.write5m, t.write1h, c.thinking, c.searches)
 	return sum.Known
 }
 
-// usage adds up: input_tokens leaves out what was read from and written to the cache, Input does not.
+// usage is that of the model that answered: the totals, and what they leave out of its turns.
 func (c *Counts) usage() sluice.Usage {
+	all := c.total.split()
+	if !c.turns.fellBack {
+		all = all.atLeast(c.turns.own.split())
+	}
+	u := all.plus(c.turns.compaction.split()).usage()
+	c.thinking.To(&u, sluice.Reasoning)
+	c.searches.To(&u, sluice.WebSearches)
+	return u
+}
+
+// split has cache writes by lifetime only. Their total is reported up to the end, the split at the start
+// only.
+func (t counts) split() counts {
+	t.write5m, t.write1h = answer.Writes(t.cacheWrite, t.write5m, t.write1h)
+	t.cacheWrite = answer.Count{}
+	return t
+}
+
+// plus adds two that are split.
+func (t counts) plus(o counts) counts {
+	return counts{
+		input: answer.Sum(t.input, o.input), output: answer.Sum(t.output, o.output), cacheRead: answer.Sum(t.cacheRead, o.cacheRead),
+		write5m: answer.Sum(t.write5m, o.write5m), write1h: answer.Sum(t.write1h, o.write1h),
+	}
+}
+
+// atLeast takes each count of o that is larger, of two that are split. Writes go together: their lifetimes
+// may be told in one place only.
+func (t counts) atLeast(o counts) counts {
+	for _, c := range [...]struct{ to, from *answer.Count }{{&t.input, &o.input}, {&t.output, &o.output}, {&t.cacheRead, &o.cacheRead}} {
+		if c.from.Known && (!c.to.Known || c.from.N > c.to.N) {
+			*c.to = *c.from
+		}
+	}
+	written, more := answer.Sum(t.write5m, t.write1h), answer.Sum(o.write5m, o.write1h)
+	if more.Known && (!written.Known || more.N > written.N) {
+		t.write5m, t.write1h = o.write5m, o.write1h
+	}
+	return t
+}
+
+// usage adds up, of what is split: input_tokens leaves out what was read from and written to the cache,
+// Input does not.
+func (t counts) usage() sluice.Usage {
 	var u sluice.Usage
-	// The total is reported up to the end, the split at the start only.
-	short, long := answer.Writes(c.cacheWrite, c.write5m, c.write1h)
-	x := &c.compactions
-	shortMore, longMore := answer.Writes(x.cacheWrite, x.write5m, x.write1h)
-	short, long, read := answer.Sum(short, shortMore), answer.Sum(long, longMore), answer.Sum(c.cacheRead, x.cacheRead)
-	if c.input.Known {
-		answer.Sum(c.input, x.input, read, short, long).To(&u, sluice.Input)
+	if t.input.Known {
+		answer.Sum(t.input, t.cacheRead, t.write5m, t.write1h).To(&u, sluice.Input)
 	}
-	for _, c := range [...]struct {
-		class sluice.Class
-		count answer.Count
-	}{
-		{sluice.Output, answer.Sum(c.output, x.output)},
-		{sluice.CacheRead, read},
-		{sluice.CacheWrite5m, short},
-		{sluice.CacheWrite1h, long},
-		{sluice.Reasoning, c.thinking},
-		{sluice.WebSearches, c.searches},
-	} {
-		c.count.To(&u, c.class)
-	}
+	t.output.To(&u, sluice.Output)
+	t.cacheRead.To(&u, sluice.CacheRead)
+	t.write5m.To(&u, sluice.CacheWrite5m)
+	t.write1h.To(&u, sluice.CacheWrite1h)
 	return u
 }

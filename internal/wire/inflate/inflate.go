@@ -78,7 +78,7 @@ func (g gauge) over() bool { return g.out > MaxDecoded+32*g.in }
 func end(m wire.Meter, faulty bool) wire.Reading {
 	r := m.Close()
 	if faulty && r.Seen&wire.SeenUsage == 0 {
-		r.Usage = sluice.Usage{}
+		r.Usage, r.Charges = sluice.Usage{}, nil
 	}
 	return r
 }

@@ -29,11 +29,12 @@ func Fuzz(f *testing.F, seeds [][]byte, opens ...Open) {
 func Any(t *testing.T, open Open, in []byte, n int) bool {
 	piece, stream := 1+int(uint(n)%64), n%2 == 0
 	whole := Read(open(stream), in, len(in)+1)
-	if got := Read(open(stream), in, piece); got != whole {
+	if got := Read(open(stream), in, piece); !got.Equal(&whole) {
 		t.Errorf("in pieces of %d: %+v, whole: %+v", piece, got, whole)
 		return false
 	}
-	if whole.Seen&wire.SeenUsage != 0 && whole.Usage.Basis != sluice.BasisProvider || len(whole.Error) > 1024 {
+	if whole.Seen&wire.SeenUsage != 0 && whole.Usage.Basis != sluice.BasisProvider || len(whole.Error) > 1024 ||
+		len(whole.Charges) > sluice.MaxCharges {
 		t.Errorf("%+v", whole)
 		return false
 	}

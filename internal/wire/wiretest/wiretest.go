@@ -45,7 +45,7 @@ func (w *writer) write(p []byte) {
 func Cuts(t *testing.T, open func() wire.Meter, body []byte) wire.Reading {
 	t.Helper()
 	want := Read(open(), body, len(body))
-	if got := Read(open(), body, 1); got != want {
+	if got := Read(open(), body, 1); !got.Equal(&want) {
 		t.Errorf("byte by byte: %+v, whole: %+v", got, want)
 	}
 	cuts, cut := min(len(body), 4096), func(i int) int { return i }
@@ -61,7 +61,7 @@ func Cuts(t *testing.T, open func() wire.Meter, body []byte) wire.Reading {
 		seen := m.Seen()
 		w.write(body[at:])
 		got := m.Close()
-		if got != want {
+		if !got.Equal(&want) {
 			t.Fatalf("cut at %d: %+v, whole: %+v", at, got, want)
 		}
 		if seen&^got.Seen != 0 {
@@ -126,7 +126,7 @@ func Expected(t *testing.T, open func(endpoint string) Open, dir string, provide
 	for _, e := range Examples(t, dir, providers...) {
 		t.Run(e.File, func(t *testing.T) {
 			r := Cuts(t, func() wire.Meter { return e.headed(open(e.Endpoint)(true)) }, e.Body)
-			if other := Read(e.headed(open(e.Endpoint)(false)), e.Body, 100); other != r {
+			if other := Read(e.headed(open(e.Endpoint)(false)), e.Body, 100); !other.Equal(&r) {
 				t.Errorf("it depends on what was asked for: %+v, %+v", r, other)
 			}
 			if e.Expect.Usage != nil {
