@@ -44,6 +44,7 @@ type keeper struct {
 	tight                atomic.Bool // low is not 0
 	low                  int         // 1: the disk is too low for bodies, 2: for rows too
 	tickets              uint64      // as of the last look, to see whether the log is idle
+	idle                 int         // looks in a row at which it was
 }
 
 func (k *keeper) init(l *Log, r Retention) {

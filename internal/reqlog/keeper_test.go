@@ -2,6 +2,7 @@ package reqlog
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -335,5 +336,34 @@ func TestEndDoesNotAllocate(t *testing.T) {
 	eventually(t, "the appender has nothing to do", func() bool { return l.Stats().QueueBytes == 0 })
 	if n := testing.AllocsPerRun(50, one); n >= 5 {
 		t.Errorf("%v allocations for each exchange", n)
+	}
+}
+
+// TestRecompressionGivesWay: traffic ends it, and the segment is as it was.
+func TestRecompressionGivesWay(t *testing.T) {
+	dir := t.TempDir()
+	writeLog(t, dir, 4)
+	l := openLog(t, Options{Dir: dir}, newMemory())
+	defer closeLog(t, l)
+	p, err := newPacker(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if err := p.rest(packStep); err != nil {
+		t.Errorf("without traffic: %v", err)
+	}
+	l.ring.mu.Lock()
+	l.ring.tickets += idleRecords
+	l.ring.mu.Unlock()
+	if err := p.rest(packStep); !errors.Is(err, errBusy) {
+		t.Errorf("with traffic: %v", err)
+	}
+	k := &l.keeper
+	for range idleLooks - 1 { // a pause is not enough to begin
+		k.repack(t.Context())
+	}
+	if l.catalog.view(l.catalog.get(1)).packed {
+		t.Error("it began at once")
 	}
 }

@@ -15,29 +15,41 @@ import (
 const (
 	// idleRecords is how many records may come between two looks for the log to be called idle.
 	idleRecords = 2500
+	// idleLooks is how many times in a row it must have been: half a minute, for a pause in the traffic is
+	// no reason to begin what takes seconds.
+	idleLooks = 6
 	// packStep is after how many bytes recompression rests for as long as they took.
 	packStep = 1 << 20
 )
 
 // repack recompresses the oldest finished segment that was not yet, when the log is idle.
 func (k *keeper) repack(ctx context.Context) {
-	k.log.ring.mu.Lock()
-	tickets := k.log.ring.tickets
-	k.log.ring.mu.Unlock()
-	came := tickets - k.tickets
-	k.tickets = tickets
-	if came > idleRecords || k.low > 0 || k.bodiesFull.Load() {
+	k.idle++
+	if k.log.busy(&k.tickets, idleRecords) || k.low > 0 || k.bodiesFull.Load() {
+		k.idle = 0
+	}
+	if k.idle < idleLooks {
 		return
 	}
 	for _, s := range k.log.catalog.all() {
 		if k.log.catalog.view(s).packed || !k.indexed(s) {
 			continue
 		}
-		if err := k.pack(ctx, s); err != nil && ctx.Err() == nil {
+		if err := k.pack(ctx, s); err != nil && !errors.Is(err, errBusy) && ctx.Err() == nil {
 			k.failed(fmt.Errorf("recompress segment %d: %w", s.number, err))
 		}
 		return
 	}
+}
+
+// busy reports whether more than most records came since the last look, whose count is in seen.
+func (l *Log) busy(seen *uint64, most uint64) bool {
+	l.ring.mu.Lock()
+	tickets := uint64(l.ring.tickets)
+	l.ring.mu.Unlock()
+	came := tickets - *seen
+	*seen = tickets
+	return came > most
 }
 
 // pack recompresses both files of s with zstd. Numbers of blocks and places in them stay; what is
@@ -69,6 +81,7 @@ type packer struct {
 	stored, bytes, packed []byte
 	work                  int
 	since                 time.Time
+	tickets               uint64 // as of the last rest
 }
 
 func newPacker(ctx context.Context, l *Log) (*packer, error) {
@@ -77,7 +90,9 @@ func newPacker(ctx context.Context, l *Log) (*packer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &packer{ctx: ctx, log: l, zstd: e, since: time.Now()}, nil
+	p := &packer{ctx: ctx, log: l, zstd: e, since: time.Now()}
+	l.busy(&p.tickets, 0)
+	return p, nil
 }
 
 func (p *packer) close() { _ = p.zstd.Close() }
@@ -172,17 +187,20 @@ func (p *packer) block(from io.ReaderAt, off int64, h blockHeader, w io.Writer) 
 	return p.rest(len(p.stored))
 }
 
+// errBusy ends a recompression that traffic came into. It begins again when the log is idle: the keeper has
+// other things to see to meanwhile.
+var errBusy = errors.New("the log is busy")
+
 // rest rests for as long as the last step took, so that half a core is used at most.
 func (p *packer) rest(n int) error {
 	if p.work += n; p.work < packStep {
 		return p.ctx.Err()
 	}
-	timer := time.NewTimer(time.Since(p.since))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-p.ctx.Done():
+	if !sleep(p.ctx, time.Since(p.since)) {
 		return p.ctx.Err()
+	}
+	if p.log.busy(&p.tickets, idleRecords/5) {
+		return errBusy
 	}
 	p.work, p.since = 0, time.Now()
 	return nil
