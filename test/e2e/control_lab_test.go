@@ -279,3 +279,54 @@ func settle(t *testing.T, what string, f func() error) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// unless is settle's error for what is not so yet.
+func unless(ok bool) error {
+	if ok {
+		return nil
+	}
+	return errors.New("not so")
+}
+
+// seeDepartures returns when the program has seen all clients that have left by now: it calls provider canary,
+// leaves, and waits until that call is cancelled.
+func (l *lab) seeDepartures(t *testing.T) {
+	t.Helper()
+	arrived, closed := make(chan struct{}), make(chan struct{})
+	l.up["canary"].Use(func(req *rawhttp.Message, c *upstream.Conn) bool {
+		close(arrived)
+		silent(req, c)
+		close(closed)
+		return false
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		leave()
+	}()
+	if r := l.try(ctx, call{path: "canary/completions", body: `{"prompt":"tweet"}`}); !errors.Is(r.err, context.Canceled) {
+		t.Fatalf("the canary: %d %v", r.status, r.err)
+	}
+	within(t, closed, "the canary's call is cancelled")
+}
+
+// find waits for a row of a gateway that satisfies ok, and returns its whole entry.
+func (l *lab) find(t *testing.T, id, what string, ok func(r *gateway.Row) bool) *gateway.Row {
+	t.Helper()
+	found := ""
+	settle(t, what, func() error {
+		_, _, text, err := l.Get("/gateways/" + id + "/logs?basis=requests&per_page=100")
+		var list struct{ Result []gateway.Row }
+		if err == nil {
+			err = json.Unmarshal(text, &list)
+		}
+		for i := range list.Result {
+			if r := &list.Result[i]; r.Ending != "in_flight" && ok(r) {
+				found = r.ID
+				return nil
+			}
+		}
+		return fmt.Errorf("%w in %.2000s", cmp.Or(err, errors.New("nothing")), text)
+	})
+	return l.On(t).RowOf(id, found)
+}
