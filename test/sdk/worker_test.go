@@ -5,10 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,17 +22,17 @@ import (
 
 // tutorial runs what docs/tutorial-worker.md tells its reader to do: it writes its files and enters its
 // commands, in order. What differs: the gateway listens elsewhere and has a scripted upstream in place of
-// OpenAI, Wrangler listens on a free port, and `npm install` brings what `make setup` has installed.
+// OpenAI, Wrangler chooses its port, and `npm install` brings what `make setup` has installed.
 type tutorial struct {
-	t     *testing.T
-	g     *gateway.Gateway
-	ports string // where Wrangler listens
-	path  string // PATH of the commands
-	dir   string // where the reader is
-	home  string
+	t    *testing.T
+	g    *gateway.Gateway
+	path string // PATH of the commands
+	dir  string // where the reader is
+	home string
 
 	wrangler *exec.Cmd // nil: does not run
 	said     *safeBuffer
+	addr     string // where it listens; "": not yet known
 	answer   string // what the last command printed
 	asked    string // the last command, when it was a curl
 }
@@ -86,12 +86,6 @@ func TestWorkerTutorial(t *testing.T) {
 func newTutorial(t *testing.T, up *upstream.Server) *tutorial {
 	w := &tutorial{t: t, dir: t.TempDir(), home: t.TempDir(), said: &safeBuffer{}}
 	w.g = gateway.Start(t, gateway.Options{Config: "providers: {openai: {base_url: \"http://" + up.Addr + "/v1\"}}\n"})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, w.ports, _ = net.SplitHostPort(l.Addr().String())
-	_ = l.Close() // Wrangler takes it
 	bin := t.TempDir()
 	if err := os.Symlink(absolute(t, gateway.Binary(t)), filepath.Join(bin, "sluice")); err != nil {
 		t.Fatal(err)
@@ -111,7 +105,7 @@ func newTutorial(t *testing.T, up *upstream.Server) *tutorial {
 
 // here replaces the addresses of the page by those of this test.
 func (w *tutorial) here(text string) string {
-	return strings.NewReplacer("127.0.0.1:8088", w.g.Addr, "127.0.0.1:8787", "127.0.0.1:"+w.ports, "--port 8787", "--port "+w.ports).Replace(text)
+	return strings.NewReplacer("127.0.0.1:8088", w.g.Addr, "127.0.0.1:8787", w.addr, "--port 8787", "--port 0").Replace(text)
 }
 
 // enter does what a line of the page says.
@@ -166,13 +160,14 @@ func (w *tutorial) start(line string) {
 	w.t.Helper()
 	w.wrangler = w.command(context.WithoutCancel(w.t.Context()), "exec "+line)
 	w.wrangler.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	w.said, w.addr = &safeBuffer{}, ""
 	w.wrangler.Stdout, w.wrangler.Stderr = w.said, w.said
 	if err := w.wrangler.Start(); err != nil {
 		w.t.Fatalf("%s: %v", line, err)
 	}
 }
 
-// stop is Ctrl-C, and returns when Wrangler's port is free again.
+// stop is Ctrl-C, and returns when Wrangler and what it has started are no more.
 func (w *tutorial) stop() {
 	if w.wrangler == nil {
 		return
@@ -184,22 +179,21 @@ func (w *tutorial) stop() {
 	impatience.Stop()
 	_ = syscall.Kill(group, syscall.SIGKILL) // what it has left behind
 	w.wrangler = nil
-	w.g.Eventually("a free port", func() bool {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+w.ports)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err != nil
-	}, w.said.String)
 }
 
-// expect asks until the answer is the one on the page: Wrangler takes a while to start, and to see that a
-// file has changed.
+// expect asks until the answer is the one on the page: Wrangler takes a while until it is ready.
 func (w *tutorial) expect(text string) {
 	w.t.Helper()
 	if w.asked == "" {
 		w.t.Fatalf("the page shows an answer without a question: %s", text)
 	}
+	ready := regexp.MustCompile(`Ready on http://[a-z0-9.]+:(\d+)`)
+	w.g.Eventually("Wrangler ready", func() bool {
+		if m := ready.FindStringSubmatch(w.said.String()); m != nil {
+			w.addr = "127.0.0.1:" + m[1]
+		}
+		return w.addr != ""
+	}, w.said.String)
 	w.g.Eventually(fmt.Sprintf("the answer %q to %s", text, w.asked), func() bool {
 		w.answer, _ = w.run(w.asked)
 		return w.answer == text
