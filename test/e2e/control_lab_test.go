@@ -97,7 +97,7 @@ func (r *reply) id() string { return r.header.Get("cf-aig-log-id") }
 
 // labClient keeps connections for many calls at once and touches nothing.
 var labClient = &http.Client{Transport: &http.Transport{
-	DisableCompression: true, MaxIdleConnsPerHost: 256, DialContext: (&net.Dialer{Timeout: gateway.Patience}).DialContext,
+	DisableCompression: true, MaxIdleConnsPerHost: 1024, DialContext: (&net.Dialer{Timeout: gateway.Patience}).DialContext,
 }}
 
 // open sends the request and returns when the answer's head is there.
