@@ -315,18 +315,42 @@ func (l *lab) find(t *testing.T, id, what string, ok func(r *gateway.Row) bool) 
 	t.Helper()
 	found := ""
 	settle(t, what, func() error {
-		_, _, text, err := l.Get("/gateways/" + id + "/logs?basis=requests&per_page=100")
-		var list struct{ Result []gateway.Row }
-		if err == nil {
-			err = json.Unmarshal(text, &list)
-		}
-		for i := range list.Result {
-			if r := &list.Result[i]; r.Ending != "in_flight" && ok(r) {
+		rows, err := l.rows(id)
+		for i := range rows {
+			if r := &rows[i]; r.Ending != "in_flight" && ok(r) {
 				found = r.ID
 				return nil
 			}
 		}
-		return fmt.Errorf("%w in %.2000s", cmp.Or(err, errors.New("nothing")), text)
+		return fmt.Errorf("%w in %v", cmp.Or(err, errors.New("nothing")), rows)
 	})
 	return l.On(t).RowOf(id, found)
+}
+
+// rows are the newest rows of a gateway.
+func (l *lab) rows(id string) ([]gateway.Row, error) {
+	_, _, text, err := l.Get("/gateways/" + id + "/logs?basis=requests&per_page=100")
+	if err != nil {
+		return nil, err
+	}
+	var list struct{ Result []gateway.Row }
+	err = json.Unmarshal(text, &list)
+	return list.Result, err
+}
+
+// listen accepts one connection and gives it to read.
+func listen(t *testing.T, read func(io.Reader)) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			defer conn.Close()
+			read(conn)
+		}
+	}()
+	return l.Addr().String()
 }
