@@ -7,7 +7,7 @@ import (
 
 // Budget bounds second tries to a share of first ones, per key, so that an outage upstream does not
 // multiply the traffic to it. It looks at the last ten seconds; a few second tries are always allowed,
-// for otherwise a quiet gateway could never try again. Safe for concurrent use.
+// for otherwise a quiet gateway could never try again, unless the share is none. Safe for concurrent use.
 type Budget struct {
 	mu   sync.Mutex
 	keys map[string]*shares
@@ -38,8 +38,11 @@ func (b *Budget) First(key string, now time.Time) {
 	s.first[s.slot(now)]++
 }
 
-// Take counts a second try at key if percent of the first ones leave room for it.
+// Take counts a second try at key if percent of the first ones leave room for it; 0: there is none.
 func (b *Budget) Take(key string, percent int, now time.Time) bool {
+	if percent <= 0 {
+		return false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.of(key)

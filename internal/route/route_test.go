@@ -133,6 +133,9 @@ func TestBudget(t *testing.T) {
 	if !b.Take("other", 20, now) {
 		t.Error("one host's retries are counted against another")
 	}
+	if b.Take("none", 0, now) {
+		t.Error("a retry where none is allowed")
+	}
 	if got := take(50, now.Add(20*time.Second)); got != 10 {
 		t.Errorf("%d retries once all has passed; want 10", got)
 	}
