@@ -49,6 +49,7 @@ func snippets() map[string]snippet {
 		"google.mjs":              {"/google/v1/models/gemini-2.5-flash:generateContent", "AIza-put-yours-here", "X-Goog-Api-Key", "Bohinj"},
 		"ai-sdk.mjs":              {chat, openAI, "Authorization", drava},
 		"ai-gateway-provider.mjs": {chat, openAI, "Authorization", drava},
+		"ai-gateway-account.mjs":  {chat, openAI, "Authorization", drava},
 		"workers-ai-provider.mjs": {"/workers-ai/run/@cf/meta/llama-3.1-8b-instruct", "Bearer cf-put-yours-here", "Authorization", "Postojna."},
 		"langchain.mjs":           {chat, openAI, "Authorization", drava},
 		"langchain_chat.py":       {chat, openAI, "Authorization", drava},

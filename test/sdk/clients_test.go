@@ -46,6 +46,7 @@ type args struct {
 	Token   string         `json:"token,omitempty"`
 	Options map[string]any `json:"options,omitempty"`
 	Direct  bool           `json:"direct,omitempty"`
+	Binding bool           `json:"binding,omitempty"`
 }
 
 // house is a gateway with a scripted upstream for each provider that the AI SDK calls in these tests, and
@@ -55,6 +56,7 @@ type house struct {
 	through           *tap.Tap
 	openai, anthropic *upstream.Server
 	js                driver
+	binding           bool // ai-gateway-provider is given what stands for the binding of a Worker
 }
 
 func newHouse(t *testing.T) *house {
@@ -83,6 +85,7 @@ func (h *house) forget(t *testing.T) {
 // ask calls ai-gateway-provider and returns what the application sees.
 func (h *house) ask(t *testing.T, scenario string, a args) json.RawMessage {
 	t.Helper()
+	a.Binding = h.binding
 	return h.js.call(t, call{"ai-gateway-provider", scenario, "http://" + h.through.Addr, a})
 }
 
@@ -137,18 +140,21 @@ func walks(t *testing.T) []walk {
 // TestAIGatewayProvider calls models through ai-gateway-provider and compares with the same models called
 // directly: what the application sees, and what the provider that answers sees.
 func TestAIGatewayProvider(t *testing.T) {
-	h := newHouse(t)
-	for _, w := range walks(t) {
-		t.Run(w.title, func(t *testing.T) { h.walk(t, w) })
+	for title, binding := range map[string]bool{"with an account": false, "with a binding": true} {
+		t.Run(title, func(t *testing.T) {
+			h := newHouse(t)
+			h.binding = binding
+			for _, w := range walks(t) {
+				t.Run(w.title, func(t *testing.T) { h.walk(t, w) })
+			}
+			t.Run("none answers", h.noneAnswers)
+			t.Run("options: metadata and event id", h.metadata)
+			t.Run("options: cache", h.caches)
+			t.Run("options: retries", h.retries)
+			t.Run("options: no log", h.unlogged)
+			t.Run("errors and keys", h.refusals)
+		})
 	}
-	t.Run("none answers", h.noneAnswers)
-	t.Run("options", func(t *testing.T) {
-		t.Run("metadata and event id", h.metadata)
-		t.Run("cache", h.caches)
-		t.Run("retries", h.retries)
-		t.Run("no log", h.unlogged)
-	})
-	t.Run("errors and keys", h.refusals)
 }
 
 func (h *house) walk(t *testing.T, w walk) {

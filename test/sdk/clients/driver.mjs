@@ -57,12 +57,16 @@ const asked = (model, args) => ({
 // The same models without a gateway.
 const aiSDK = (base, args) => asked(models(base)[args.models.at(-1)](), args);
 
-// The same models through ai-gateway-provider, which calls the global fetch.
+// The same models through ai-gateway-provider, which calls the global fetch, or what stands for the binding of
+// a Worker. Then it puts what options ask into each step.
 const aiGateway = (base, args) => {
-  globalThis.fetch = sluiceHost(base);
-  const { account = "default", gateway = "default", token, options } = args;
-  const provider = createAiGateway({ accountId: account, gateway, apiKey: token, options });
-  const { ...named } = models();
+  const { account = "default", gateway = "default", token, options, binding } = args;
+  const address = `${base}/v1/${account}/${gateway}`;
+  const headers = { "content-type": "application/json", ...(token ? { "cf-aig-authorization": `Bearer ${token}` } : {}) };
+  const run = (steps, { signal }) => plainFetch(address, { method: "POST", headers, body: JSON.stringify(steps), signal });
+  if (!binding) globalThis.fetch = sluiceHost(base);
+  const provider = createAiGateway(binding ? { binding: { run }, options } : { accountId: account, gateway, apiKey: token, options });
+  const named = models();
   return asked(provider(args.models.map((name) => named[name]())), args);
 };
 
