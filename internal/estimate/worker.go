@@ -62,14 +62,14 @@ func (s *watched) Apply(ctx context.Context, records []reqlog.Record, next reqlo
 	return nil
 }
 
-// offer queues a copy: the log uses its records again.
+// offer queues a copy: the log uses its records, and the memory of their texts, again.
 func (w *Worker) offer(r *reqlog.Record) {
 	c := *r
-	e := &c.Entry
-	e.Metadata, e.ReqHeader, e.RespHeader = slices.Clone(e.Metadata), slices.Clone(e.ReqHeader), slices.Clone(e.RespHeader)
-	e.Attempts, e.Charges, e.Notes = slices.Clone(e.Attempts), slices.Clone(e.Charges), slices.Clone(e.Notes)
+	c.Entry, c.Fields = sluice.LogEntry{}, ""
+	if err := reqlog.DecodeEntry([]byte(r.Fields), &c.Entry); err != nil {
+		return // it was decoded a moment ago: cannot be
+	}
 	c.Parts = [2][]reqlog.Part{slices.Clone(r.Parts[0]), slices.Clone(r.Parts[1])}
-	c.Fields = ""
 	select {
 	case w.queue <- &c:
 	default:

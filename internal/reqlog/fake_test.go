@@ -90,10 +90,11 @@ func (m *memory) Apply(ctx context.Context, records []Record, next Pos) error {
 	return nil
 }
 
-func cloneEntry(e *sluice.LogEntry) sluice.LogEntry {
-	c := *e
-	c.Metadata, c.ReqHeader, c.RespHeader = slices.Clone(e.Metadata), slices.Clone(e.ReqHeader), slices.Clone(e.RespHeader)
-	c.Attempts, c.Notes = slices.Clone(e.Attempts), slices.Clone(e.Notes)
+// cloneEntry is a copy with memory of its own.
+func cloneEntry(e *sluice.LogEntry) (c sluice.LogEntry) {
+	if err := DecodeEntry(AppendEntry(nil, e), &c); err != nil {
+		panic(err)
+	}
 	return c
 }
 

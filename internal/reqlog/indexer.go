@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"time"
+	"unsafe"
 )
 
 const (
@@ -22,7 +22,7 @@ type indexer struct {
 	reader  *rowsReader
 	records []Record // room for indexRecords, used again and again
 	n       int
-	texts   strings.Builder // the bytes of the batch's records, which all their texts share
+	texts   []byte // the bytes of the batch's records, which their texts share: a Store keeps none of them
 	next    Pos             // after the last record that was read
 	failing bool
 }
@@ -67,9 +67,7 @@ func (x *indexer) old() (old bool) {
 // the batch holds what was read before.
 func (x *indexer) read(old bool) (more bool, err error) {
 	x.n = 0
-	before := x.texts.Len()
-	x.texts.Reset()
-	x.texts.Grow(before)
+	x.texts = x.texts[:0]
 	for size := 0; x.n < len(x.records) && size < indexBytes; {
 		if old && x.reader.left == nil && x.reader.at.Segment >= x.log.oldEnd.Segment {
 			return false, nil
@@ -87,8 +85,7 @@ func (x *indexer) read(old bool) (more bool, err error) {
 		}
 		x.next = x.reader.at
 		r := &x.records[x.n]
-		x.texts.Write(b)
-		if err := x.decode(x.texts.String()[x.texts.Len()-len(b):], r); err != nil {
+		if err := x.decode(x.hold(b), r); err != nil {
 			x.log.notIndexed.Add(1)
 			x.log.o.Logger.Warn("log record left out", "segment", pos.Segment, "block", pos.Block, "record", pos.Record, "error", err)
 			continue
@@ -100,6 +97,20 @@ func (x *indexer) read(old bool) (more bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// hold copies b to where it stays until the next batch. Where the room is too small another begins; what lies in
+// the old one stays there for the records that have it.
+func (x *indexer) hold(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if cap(x.texts)-len(x.texts) < len(b) {
+		x.texts = make([]byte, 0, max(2*cap(x.texts), indexBytes, len(b)))
+	}
+	at := len(x.texts)
+	x.texts = append(x.texts, b...)
+	return unsafe.String(&x.texts[at], len(b))
 }
 
 // nextRecord is the reader's next. After a panic in it, it goes on behind the block that it was at.
