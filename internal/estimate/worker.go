@@ -108,7 +108,7 @@ func wanted(r *reqlog.Record) bool {
 	return false
 }
 
-// noteEstimated stands in an entry of which a part was counted by us.
+// noteEstimated stands in an entry of which a part, the output at least, was counted by us.
 const noteEstimated = "output estimated"
 
 // maxBody bounds what is read of a body, in bytes, decoded.
@@ -136,12 +136,9 @@ func (w *Worker) estimate(ctx context.Context, log Log, r *reqlog.Record) {
 		if e.Ending != sluice.EndingComplete {
 			e.Usage.Basis = sluice.BasisPartial
 		}
+	} else if !complete(&e.Usage, &counted) {
+		return
 	} else {
-		n, counts := counted.Get(sluice.Output)
-		if seen, known := e.Usage.Get(sluice.Output); !counts || known && seen >= n {
-			return
-		}
-		e.Usage.Set(sluice.Output, n)
 		e.Notes = append(e.Notes, noteEstimated)
 	}
 	if n := len(e.Attempts); n > 0 {
@@ -151,6 +148,25 @@ func (w *Worker) estimate(ctx context.Context, log Log, r *reqlog.Record) {
 	if log.Correct(r) == 0 {
 		w.logger.WarnContext(ctx, "no room in the log for an estimate", "id", e.ID.String())
 	}
+}
+
+// complete sets in seen, the counts of a stream that broke off, what counted has more of: the output, and the
+// input where nothing told it. It reports whether there was any.
+func complete(seen, counted *sluice.Usage) bool {
+	changed := false
+	if n, counts := counted.Get(sluice.Input); counts {
+		if _, known := seen.Get(sluice.Input); !known {
+			seen.Set(sluice.Input, n)
+			changed = true
+		}
+	}
+	if n, counts := counted.Get(sluice.Output); counts {
+		if was, known := seen.Get(sluice.Output); !known || was < n {
+			seen.Set(sluice.Output, n)
+			changed = true
+		}
+	}
+	return changed
 }
 
 // customCost is the price that the request named.

@@ -23,6 +23,8 @@ type meter struct {
 	pictures answer.Count
 	pages    answer.Count
 	searches answer.Count
+	found    answer.Count // searches of a stream as they ended, one after the other
+	done     answer.Count // index of the last item that ended with a search
 }
 
 // text is what was picked from the current event, or from the whole answer.
@@ -37,9 +39,10 @@ type text struct {
 	choices  bool
 	answered bool // it holds a part of an answer, so a flat message is no error's
 	delta    bool
-	pictured bool  // it holds a picture, if only a part of one
-	calls    int64 // of the tool that searches the web
-	reads    int64 // those of them that read a page that was found
+	pictured bool         // it holds a picture, if only a part of one
+	calls    int64        // of the tool that searches the web
+	reads    int64        // those of them that read a page that was found
+	index    answer.Count // of the item that the event is about
 }
 
 func newMeter(e *endpoint, stream bool) *meter {
@@ -56,8 +59,23 @@ func (m *meter) Close() wire.Reading {
 	}
 	m.pictures.To(&m.R.Usage, sluice.Images)
 	m.pages.To(&m.R.Usage, sluice.Pages)
-	m.searches.To(&m.R.Usage, sluice.WebSearches)
+	m.searched()
 	return m.R
+}
+
+// searched sets the count of searches. Where the end of a stream is missing, those that had ended before are
+// what is known.
+func (m *meter) searched() {
+	u := &m.R.Usage
+	switch known := u.Known(); {
+	case m.searches.Known:
+		m.searches.To(u, sluice.WebSearches)
+	case m.found.Known:
+		m.found.To(u, sluice.WebSearches)
+		if !known {
+			u.Basis = sluice.BasisPartial
+		}
+	}
 }
 
 // handler is the meter as the answer's reader sees it.
@@ -91,6 +109,8 @@ func (h *handler) Pick(path int, v jsonscan.Value) {
 		case `"open_page"`, `"find_in_page"`, `"find"`:
 			x.reads++
 		}
+	case index:
+		x.index.Set(v)
 	case pages:
 		h.pages.Set(v)
 	case tier:
@@ -196,6 +216,9 @@ func (h *handler) typed() {
 	// are searches. Reading a page costs nothing (https://platform.openai.com/docs/guides/tools-web-search).
 	if n := x.calls - x.reads; n > 0 && x.usage {
 		h.searches = answer.Count{N: n, Known: true}
+	} else if n > 0 && x.typed && h.kind == "response.output_item.done" && x.index.Known && x.index != h.done {
+		// Of events in a row that read the same only one is sure to come here; their index makes them differ.
+		h.done, h.found = x.index, answer.Count{N: h.found.N + 1, Known: true}
 	}
 	if x.typed && h.kind == "error" || x.status == "failed" {
 		x.fault.Set()

@@ -34,6 +34,7 @@ const (
 	pages         // how many were read
 	item          // the type of an item of a response
 	action        // the type of what a tool did
+	index         // of the item that an event is about
 )
 
 // place is a place in a text and what stands there.
@@ -145,6 +146,9 @@ func responsePlaces() []place {
 			place{At: in + "output.[].action.type", Tells: action})
 	}
 	return append(places,
+		place{At: "item.type", Tells: item},
+		place{At: "item.action.type", Tells: action},
+		place{At: "output_index", Tells: index},
 		place{At: "response.model", Tells: model},
 		place{At: "response.usage", Tells: usage},
 		place{At: "response.service_tier", Tells: tier},
