@@ -10,9 +10,12 @@ import (
 	sluice "github.com/sluicehq/sluice"
 )
 
+// Prefix begins every token that was made here.
+const Prefix = "slc_"
+
 // The form of a token: prefix, random characters, checksum.
 const (
-	prefix      = "slc_"
+	prefix      = Prefix
 	randomChars = 43 // 62^43 is a little above 2^256
 	checkChars  = 6  // 62^6 is above 2^32
 	tokenChars  = len(prefix) + randomChars + checkChars

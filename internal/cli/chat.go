@@ -64,7 +64,7 @@ func (a *commands) chat(cmd *cobra.Command, f *chatFlags, prompt string) error {
 	if err != nil {
 		return err
 	}
-	r := client.ChatRequest{Provider: slug, Model: model, System: f.system, Prompt: prompt, Key: key, Unary: f.unary, Header: http.Header{}}
+	r := client.ChatRequest{Provider: slug, Model: model, System: f.system, Prompt: prompt, Key: key, Unary: f.unary, Header: a.gatewayToken()}
 	if len(f.meta) > 0 {
 		text, err := json.Marshal(f.meta)
 		if err != nil {

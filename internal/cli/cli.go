@@ -191,13 +191,20 @@ func explain(err error) *failure {
 	return &failure{code: exitFailed, err: err}
 }
 
+// codeNoToken is the data plane's code for a call without a gateway token that is good.
+const codeNoToken = 2009
+
 func explainAPI(e *client.APIError) *failure {
 	f := &failure{code: exitFailed, what: e.Error(), hint: e.Hint, err: e}
+	if e.Status == http.StatusUnauthorized && e.Code == codeNoToken {
+		f.code, f.hint = exitDenied, "set SLUICE_GATEWAY_TOKEN to a gateway token that may run: sluice auth token create"
+		return f
+	}
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		f.code = exitDenied
 		if f.hint == "" || e.Code == 10000 && e.Status == http.StatusUnauthorized {
-			f.hint = "set SLUICE_TOKEN to the server's admin token"
+			f.hint = "set SLUICE_TOKEN to the server's admin token, or to a gateway token with read or edit"
 		}
 	case http.StatusNotFound:
 		f.code = exitNotFound

@@ -392,6 +392,26 @@ func TestTheAdminTokenStaysAtHome(t *testing.T) {
 	}
 }
 
+func TestCallsOfModelsCarryTheGatewayToken(t *testing.T) {
+	var seen []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("cf-aig-authorization"))
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"success":false,"error":[{"code":2009,"message":"Unauthorized"}],"message":"Unauthorized","internalCode":2009}`)
+	}))
+	defer s.Close()
+	for _, env := range [][]string{{"SLUICE_GATEWAY_TOKEN=mine"}, {"SLUICE_TOKEN=slc_other"}, {"SLUICE_TOKEN=admin"}} {
+		r := run(t, cli.Env{Environ: env}, "chat", "echo/echo-1", "hi", "--url", s.URL)
+		if r.code != 5 || !strings.Contains(r.err, "SLUICE_GATEWAY_TOKEN") {
+			t.Errorf("%v: exit %d, %s", env, r.code, r.err)
+		}
+	}
+	if diff := cmp.Diff([]string{"Bearer mine", "Bearer slc_other", ""}, seen); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestCompletionsKnowValuesAndGateways(t *testing.T) {
 	server := api(t, "/status\n"+`{"result":{"gateways":[{"id":"default"},{"id":"prod"}]}}`)
 	for _, tt := range []struct {

@@ -58,7 +58,8 @@ func commandsPage(root *cobra.Command) string {
 	b.WriteString("# Commands\n\n<!-- Generated from internal/cli by \"make docs\"; changes belong there. -->\n\n")
 	b.WriteString("One program is server and client. A command marked *local* looks at this machine; the others call a running server:\n" +
 		"`--url`, else `SLUICE_URL`, else where the configuration on this machine says that it listens. `SLUICE_TOKEN` is the\n" +
-		"server's admin token, or a gateway token that may read or edit; on the server's own machine its configuration is read for it.\n\n" +
+		"server's admin token, or a gateway token that may read or edit; on the server's own machine its configuration is read for it.\n" +
+		"`SLUICE_GATEWAY_TOKEN` is the gateway token of the commands that call a model, where a gateway asks for one.\n\n" +
 		"Data goes to stdout, remarks go to stderr. `-o` chooses the form: `table`, `wide`, `csv`, `json` (one document), `jsonl` (a\n" +
 		"document per line) or `yaml`; JSON has the API's shapes. On a terminal times are local and numbers grouped; in a pipe every\n" +
 		"value is one word and times are RFC 3339 in UTC. Nothing prompts.\n")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -251,7 +250,8 @@ func (d *doctor) chat(ctx context.Context) {
 	}
 	defer c.Close()
 	pieces := 0
-	h := http.Header{"Cf-Aig-Collect-Log": {"false"}}
+	h := d.app.gatewayToken()
+	h.Set("cf-aig-collect-log", "false")
 	r, err := c.Chat(ctx, client.ChatRequest{Provider: "echo", Model: "echo-1", Prompt: "a check by sluice doctor, in some words", Header: h}, func(string) { pieces++ })
 	switch {
 	case err != nil:

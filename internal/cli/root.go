@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/client"
 	"github.com/sluicehq/sluice/internal/config"
 )
@@ -202,6 +204,20 @@ func (a *commands) server() (address string, token sluice.Secret) {
 		token = loaded.Config.AdminToken
 	}
 	return localURL(&loaded.Config), token
+}
+
+// gatewayToken is the field that lets a call through a gateway with authentication on: the token in
+// SLUICE_GATEWAY_TOKEN, else the one that signs in here, if that is a gateway token.
+func (a *commands) gatewayToken() http.Header {
+	token := a.getenv("SLUICE_GATEWAY_TOKEN")
+	if token == "" && strings.HasPrefix(a.getenv("SLUICE_TOKEN"), auth.Prefix) {
+		token = a.getenv("SLUICE_TOKEN")
+	}
+	h := http.Header{}
+	if token != "" {
+		h.Set("cf-aig-authorization", "Bearer "+token)
+	}
+	return h
 }
 
 // localURL is the address of the management API of a server on this machine with configuration c.
