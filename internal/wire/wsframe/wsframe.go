@@ -33,6 +33,7 @@ const (
 	CodeProtocol  = 1002
 	CodeNone      = 1005 // none was sent; it stands in no frame
 	CodeAbnormal  = 1006 // the connection broke; it stands in no frame
+	CodeBadData   = 1007 // a message of text is not UTF-8
 	CodePolicy    = 1008
 	CodeTooBig    = 1009
 	CodeInternal  = 1011
@@ -79,6 +80,12 @@ type Handler interface {
 	End(text bool)
 	// Closing takes a Close frame's code, or CodeNone, and reason, which is valid during the call.
 	Closing(code int, reason []byte)
+}
+
+// Pinged is what a Handler is besides that answers pings itself.
+type Pinged interface {
+	// Ping takes a Ping frame's payload, which the Pong is to carry. It is valid during the call.
+	Ping(payload []byte)
 }
 
 // Watcher follows one direction of a connection. The zero Watcher stands at the beginning of what a
@@ -212,7 +219,7 @@ func (w *Watcher) begin(h Handler) error {
 func (w *Watcher) take(p []byte, h Handler) {
 	w.left -= int64(len(p))
 	switch {
-	case w.frame.Op == Close:
+	case w.frame.Op == Close, w.frame.Op == Ping:
 		w.kept += copy(w.payload[w.kept:], p)
 		w.unmask(w.payload[w.kept-len(p):w.kept], p)
 	case w.frame.Op.control() || w.Opaque:
@@ -266,6 +273,10 @@ func (w *Watcher) end(h Handler) {
 			code, reason = int(binary.BigEndian.Uint16(reason)), reason[2:]
 		}
 		h.Closing(code, reason)
+	case f.Op == Ping:
+		if p, ok := h.(Pinged); ok {
+			p.Ping(w.payload[:w.kept])
+		}
 	case f.Op.control():
 	case f.Fin:
 		w.within = false
@@ -281,12 +292,24 @@ func Append(dst []byte, op Op, payload []byte, mask *[4]byte) []byte {
 	if op.control() {
 		payload = payload[:min(len(payload), maxControl)]
 	}
+	dst = AppendHeader(dst, op, len(payload), mask)
+	if mask == nil {
+		return append(dst, payload...)
+	}
+	dst = append(dst, payload...)
+	xor(dst[len(dst)-len(payload):], payload, *mask, 0)
+	return dst
+}
+
+// AppendHeader appends the header of a whole frame, whose payload of n bytes the caller sends behind it,
+// masked if mask is given.
+func AppendHeader(dst []byte, op Op, n int, mask *[4]byte) []byte {
 	masked := byte(0)
 	if mask != nil {
 		masked = 0x80
 	}
 	dst = append(dst, 0x80|byte(op))
-	switch n := len(payload); {
+	switch {
 	case n < 126:
 		dst = append(dst, masked|byte(n))
 	case n < 1<<16:
@@ -295,11 +318,9 @@ func Append(dst []byte, op Op, payload []byte, mask *[4]byte) []byte {
 		dst = binary.BigEndian.AppendUint64(append(dst, masked|127), uint64(n))
 	}
 	if mask == nil {
-		return append(dst, payload...)
+		return dst
 	}
-	dst = append(append(dst, mask[:]...), payload...)
-	xor(dst[len(dst)-len(payload):], payload, *mask, 0)
-	return dst
+	return append(dst, mask[:]...)
 }
 
 // AppendClose appends a Close frame. CodeNone makes an empty one.

@@ -283,3 +283,42 @@ func (nothing) Frame(Frame) error   { return nil }
 func (nothing) Data([]byte)         {}
 func (nothing) End(bool)            {}
 func (nothing) Closing(int, []byte) {}
+
+// answering notes pings, too.
+type answering struct{ record }
+
+func (a *answering) Ping(payload []byte) { fmt.Fprintf(&a.b, "ping %q\n", payload) }
+
+func TestPings(t *testing.T) {
+	mask := &[4]byte{1, 2, 3, 4}
+	long := strings.Repeat("x", maxControl)
+	in := frames(Append(nil, Ping, nil, mask), Append(nil, Pong, []byte("no"), mask), Append(nil, Ping, []byte(long), mask), AppendClose(nil, 1000, "bye", mask))
+	for n := 1; n <= len(in); n++ {
+		w, a := Watcher{Masked: true}, answering{}
+		for rest := in; len(rest) > 0; rest = rest[min(n, len(rest)):] {
+			if _, err := w.Write(rest[:min(n, len(rest))], &a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var told []string
+		for line := range strings.Lines(a.b.String()) {
+			if !strings.HasPrefix(line, "frame") {
+				told = append(told, line)
+			}
+		}
+		if want := fmt.Sprintf("[ping \"\"\n ping %q\n close 1000 \"bye\"\n]", long); fmt.Sprint(told) != want {
+			t.Fatalf("in cuts of %d: %q", n, told)
+		}
+	}
+}
+
+func TestAppendHeader(t *testing.T) {
+	for _, n := range []int{0, 125, 126, 1<<16 - 1, 1 << 16} {
+		for _, mask := range []*[4]byte{nil, {}} {
+			payload := make([]byte, n)
+			if got := append(AppendHeader(nil, Binary, n, mask), payload...); !bytes.Equal(got, Append(nil, Binary, payload, mask)) {
+				t.Errorf("%d bytes, masked %v: the frame begins with % x", n, mask != nil, got[:min(len(got), maxHeader)])
+			}
+		}
+	}
+}
