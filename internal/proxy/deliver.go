@@ -38,6 +38,7 @@ func (p *Proxy) deliver(ctx context.Context, x *exchange) error {
 		a.End = x.since() - a.Start
 	}
 	x.concluded(ctx, err)
+	x.endFrames(ctx)
 	return nil
 }
 
@@ -258,6 +259,8 @@ func (x *exchange) ending(ctx context.Context, err error) (sluice.Ending, string
 			return sluice.EndingShutdown, "shutdown"
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return sluice.EndingClientSlow, "client_slow"
+		case errors.Is(err, errAnswerTooBig), errors.Is(err, errNoRoom):
+			return sluice.EndingRefused, "answer_too_large"
 		}
 		return sluice.EndingClientGone, "client_gone"
 	case err != nil && ctx.Err() != nil:

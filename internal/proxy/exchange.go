@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -37,6 +38,10 @@ type state struct {
 	gateway *sluice.Gateway
 	named   string // the account as the caller wrote it
 	rest    string // what follows the gateway in the target, without its leading slash
+
+	// accept
+	message *message // whose request this is, on a WebSocket of universal requests; nil: it is no message's
+	session bool     // it was such a WebSocket itself: its messages were the exchanges
 
 	// decode
 	body  body   // as the client sent it
@@ -129,8 +134,13 @@ func (p *Proxy) release(x *exchange) {
 
 // ctxEnding says what the end of a request's context means.
 func ctxEnding(ctx context.Context) sluice.Ending {
-	if errors.Is(context.Cause(ctx), errShutdown) {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errShutdown):
 		return sluice.EndingShutdown
+	case errors.Is(cause, os.ErrDeadlineExceeded):
+		return sluice.EndingClientSlow
+	case errors.Is(cause, errNotAllowed):
+		return sluice.EndingRefused
 	}
 	return sluice.EndingClientGone
 }

@@ -46,7 +46,9 @@ func (p *Proxy) identify(ctx context.Context, x *exchange) error {
 	e := x.entry()
 	e.Account, e.Gateway, e.Path = g.Account, g.ID, ""
 	x.control.begin(g)
-	p.log.Begin(&x.log)
+	if !x.accepts() { // a WebSocket is no exchange, and may stay for days: the log need not wait for its end
+		p.log.Begin(&x.log)
+	}
 	if err := x.authorize(&caller); err != nil {
 		x.sortHeader() // for the log
 		return err

@@ -20,6 +20,7 @@ type stage func(ctx context.Context, x *exchange) error
 func (p *Proxy) stages() []stage {
 	return []stage{
 		p.identify, // which gateway, which caller
+		p.accept,   // a WebSocket of universal requests ends here: each of them runs through all of this
 		p.decode,   // provider, endpoint, headers, body, model, streaming? of each step
 		p.lookup,   // the cache: a hit sets x.answer
 		p.admit,    // the rate limit, for what the cache did not answer
@@ -32,9 +33,13 @@ func (p *Proxy) stages() []stage {
 // sink, and says whether the connection must be broken off, so that nobody takes a cut answer for a
 // whole one.
 func (p *Proxy) Serve(ctx context.Context, req *front.Request, sink front.Sink) (abort bool) {
+	return p.live(ctx, p.newExchange(req, sink))
+}
+
+// live is the life of an exchange, which it gives back.
+func (p *Proxy) live(ctx context.Context, x *exchange) (abort bool) {
 	p.running.Add(1)
 	defer p.running.Add(-1)
-	x := p.newExchange(req, sink)
 	defer p.release(x)
 	defer func() { abort = x.abort }() // also after a panic, where no return is reached
 	defer p.settle(ctx, x)             // usage, cache fill, log entry: exactly once

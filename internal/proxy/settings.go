@@ -25,6 +25,7 @@ type Settings struct {
 	bodyLimit   int64 // largest request body that is read whole
 	logLimit    int64 // most bytes stored of one body
 	message     int64 // largest message of a client's on a WebSocket, in bytes
+	streams     int64 // most requests that run at the same time on one WebSocket
 	wait        time.Duration
 	bodyPause   time.Duration
 	timeouts    upstream.Timeouts
@@ -48,6 +49,7 @@ func NewSettings(c *config.Config, gateways *gateway.Snapshot, table *provider.T
 		bodyLimit:   int64(c.Limits.BodyBytes),
 		logLimit:    int64(c.Log.BodyBytes),
 		message:     int64(c.WebSocket.MessageBytes),
+		streams:     int64(c.WebSocket.Streams),
 		wait:        c.Limits.Wait,
 		bodyPause:   c.Timeouts.Body,
 		retryBudget: c.Upstream.RetryBudget,

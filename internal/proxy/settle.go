@@ -16,8 +16,8 @@ func (p *Proxy) settle(ctx context.Context, x *exchange) {
 	if x.body.passing != nil {
 		x.body.passing.stop()
 	}
-	if x.gateway == nil {
-		return // no gateway of ours was named: there is no log to write to
+	if x.gateway == nil || x.session {
+		return // no gateway of ours was named: there is no log to write to; or there is nothing to write
 	}
 	if x.recorded && !x.amend {
 		return

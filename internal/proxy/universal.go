@@ -221,6 +221,7 @@ func (x *exchange) addStepHeader(s *step, name, value string, i int) error {
 	switch {
 	case ours(name):
 		x.obey(&s.control, sluice.Field{Name: name, Value: value})
+	case x.message != nil && strings.EqualFold(name, "Accept-Encoding"): // the answer is to be JSON within JSON
 	case hopByHop(name), x.ourToken(value), isPlaceholder(value):
 	case strings.EqualFold(name, "Cookie"):
 		if v := withoutOurCookie(value); v != "" {
@@ -369,8 +370,13 @@ func (x *exchange) enter(i int) {
 // decodeUniversal is decode for the universal endpoint.
 func (x *exchange) decodeUniversal(ctx context.Context) error {
 	e := x.entry()
-	e.Type = "universal"
+	if x.message == nil {
+		e.Type = "universal"
+	}
 	x.sortHeader() // what the request asks holds for each step that does not ask otherwise
+	if x.message != nil && x.message.fault != nil {
+		return x.message.fault
+	}
 	if x.req.Method != "POST" {
 		return &sluice.Error{
 			Kind: sluice.KindInvalid, Field: "method", Msg: "the universal endpoint takes POST, or a WebSocket",
