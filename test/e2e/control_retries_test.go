@@ -314,16 +314,17 @@ func TestAnOutageDoesNotMultiplyTheTraffic(t *testing.T) {
 	}
 }
 
-// TestNoRetriesByConfiguration: with a budget of none there are only the few that are always allowed.
+// TestNoRetriesByConfiguration: with a budget of none there are none, but the next step is tried.
 func TestNoRetriesByConfiguration(t *testing.T) {
-	l := newLab(t, "default: {retry_max_attempts: 2}", "upstream: {retry_budget: 0}\n", "p0")
+	l := newLab(t, "default: {retry_max_attempts: 2}", "upstream: {retry_budget: 0}\n", "p0", "p1")
 	l.up["p0"].Use(status(500))
-	begin := time.Now()
-	const calls = 60
-	l.together(calls, 4, func(int) call { return call{path: "p0/chat/completions", body: chat} })
-	windows := int(time.Since(begin)/(10*time.Second)) + 1
-	if n := len(l.up["p0"].Take()); n > calls+10*windows {
-		t.Errorf("%d calls upstream for %d", n, calls)
+	r := l.do(t, call{path: "p0/chat/completions", body: chat})
+	if n := len(l.up["p0"].Take()); n != 1 || r.status != 500 {
+		t.Errorf("%d after %d calls", r.status, n)
+	}
+	r = l.do(t, call{body: steps(step("p0", "chat/completions", "", chat), step("p1", "chat/completions", "", chat))})
+	if n := len(l.up["p0"].Take()); n != 1 || r.status != 200 || r.header.Get("cf-aig-step") != "1" {
+		t.Errorf("%d, step %s, %d calls", r.status, r.header.Get("cf-aig-step"), n)
 	}
 }
 
