@@ -22,6 +22,7 @@ const (
 	KindUnavailable       // out of a resource that comes back: try again later
 	KindClientGone        // the caller left; nobody reads the answer
 	KindConflict          // it is managed elsewhere, exists already, or was changed at the same time
+	KindNoCredential      // a call needs a provider key, and there is none
 )
 
 // Error is a failure that the gateway itself reports. A provider's error answer is not an Error: it

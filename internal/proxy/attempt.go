@@ -37,6 +37,9 @@ type outcome struct {
 // try gets an answer from the step's target, as often as its settings say. more: another step is left. What
 // the last try gave becomes x.answer, or the error.
 func (x *exchange) try(ctx context.Context, more bool) error {
+	if err := x.present(ctx); err != nil {
+		return err
+	}
 	x.rewrite()
 	r := x.control.retry
 	tries := max(r.MaxAttempts, 1)
@@ -49,7 +52,13 @@ func (x *exchange) try(ctx context.Context, more bool) error {
 	for n := 1; ; n++ {
 		last := n == tries && !more
 		o := x.hedged(ctx, !last, last && (tries > 1 || len(x.steps) > 1))
+		another := x.anotherKey(ctx, &o)
 		x.took(&o)
+		if another {
+			o.drop()
+			n--
+			continue
+		}
 		if o.cause == "" || n == tries || !x.again(&o) || ctx.Err() != nil {
 			return x.accept(ctx, &o)
 		}

@@ -139,7 +139,7 @@ func (c *caller) anonymous(g *sluice.Gateway) bool {
 // authorize refuses a caller that the gateway does not let in.
 func (x *exchange) authorize(c *caller) error {
 	if c.valid(x.gateway) {
-		x.entry().Key = c.token.Name
+		x.entry().Key, x.trusted = c.token.Name, true
 		x.proxy.tokens.Used(&c.token, x.start)
 		return nil
 	}

@@ -25,6 +25,8 @@ type control struct {
 	timeout time.Duration // to the first byte of a try; 0: none of its own
 	retry   sluice.Retry
 	caching caching
+	alias   string // of the stored provider key to use; "": the usual one
+	ownKey  bool   // no call without a provider key
 }
 
 // caching is what is asked of the response cache.
@@ -133,6 +135,11 @@ func (x *exchange) set(c *control, name, value string) bool {
 			return false
 		}
 		c.caching.key = value
+	case "cf-aig-byok-alias":
+		c.alias = strings.TrimSpace(value) // whatever it is: to go on with another key would surprise
+		return c.alias != ""
+	case "cf-aig-no-wholesale":
+		return readBool(value, &c.ownKey)
 	case "cf-aig-custom-cost":
 		cost, err := price.Custom(value)
 		if err != nil {

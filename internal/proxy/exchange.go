@@ -37,6 +37,7 @@ type state struct {
 	idText  string
 	gateway *sluice.Gateway
 	named   string // the account as the caller wrote it
+	trusted bool   // the caller's gateway token is good for this
 	rest    string // what follows the gateway in the target, without its leading slash
 
 	// accept

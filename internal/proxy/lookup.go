@@ -72,8 +72,8 @@ func (x *exchange) ask() cache.Ask {
 	body, _ := x.sending()
 	r := cache.Request{
 		Scope: x.scope(), Generation: cache.GenerationOf(x.gateway), Provider: x.provider.Slug, Method: x.call.Method, Header: x.out,
-		Target: x.target.Host + x.target.Path + "?" + x.target.Query,
-		Body:   body, Stream: x.entry().Streamed, Custom: x.control.caching.key,
+		Target:     x.target.Host + x.target.Path + "?" + x.target.Query,
+		Credential: x.shownKey(), Body: body, Stream: x.entry().Streamed, Custom: x.control.caching.key,
 	}
 	if x.provider.Serve != nil {
 		r.Target = x.call.Path + "?" + x.call.Query

@@ -16,6 +16,7 @@ import (
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/route"
 	"github.com/sluicehq/sluice/internal/upstream"
+	"github.com/sluicehq/sluice/internal/vault"
 )
 
 // Proxy serves the data plane. Safe for concurrent use.
@@ -28,6 +29,7 @@ type Proxy struct {
 	tokens   *auth.Ring
 	limits   limit.Store
 	cache    *cache.Cache
+	vault    *vault.Vault
 	retries  *route.Budget
 	hedges   *route.Budget
 	latency  *route.Latency
@@ -57,6 +59,7 @@ type Options struct {
 	Tokens *auth.Ring   // nil: there are no gateway tokens
 	Limits limit.Store  // nil: no gateway has a rate limit
 	Cache  *cache.Cache // nil: nothing is cached
+	Vault  *vault.Vault // nil: no provider keys are stored
 	// EnsureDefault makes the gateway default of an account that has none; nil: no gateway is made so.
 	EnsureDefault func(ctx context.Context, account string) (*sluice.Gateway, error)
 }
@@ -64,7 +67,7 @@ type Options struct {
 // New makes a Proxy.
 func New(o Options) *Proxy {
 	p := &Proxy{
-		upstream: o.Upstream, log: o.Log, logger: o.Logger, tokens: o.Tokens, limits: o.Limits, cache: o.Cache,
+		upstream: o.Upstream, log: o.Log, logger: o.Logger, tokens: o.Tokens, limits: o.Limits, cache: o.Cache, vault: o.Vault,
 		retries: route.NewBudget(), hedges: route.NewBudget(), latency: route.NewLatency(), ensureDefault: o.EnsureDefault,
 	}
 	p.bodies.memory, p.bodies.spoolDir, p.bodies.spoolLimit = o.Memory, o.SpoolDir, o.Spool

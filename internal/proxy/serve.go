@@ -19,13 +19,14 @@ type stage func(ctx context.Context, x *exchange) error
 // architecture stands between admit and forward once it exists.
 func (p *Proxy) stages() []stage {
 	return []stage{
-		p.identify, // which gateway, which caller
-		p.accept,   // a WebSocket of universal requests ends here: each of them runs through all of this
-		p.decode,   // provider, endpoint, headers, body, model, streaming? of each step
-		p.lookup,   // the cache: a hit sets x.answer
-		p.admit,    // the rate limit, for what the cache did not answer
-		p.forward,  // steps, retries, fallback: sets x.answer
-		p.deliver,  // bytes to the client, the meter watching
+		p.identify,    // which gateway, which caller
+		p.accept,      // a WebSocket of universal requests ends here: each of them runs through all of this
+		p.decode,      // provider, endpoint, headers, body, model, streaming? of each step
+		p.credentials, // what each step shows its provider: the caller's key, a stored one, none
+		p.lookup,      // the cache: a hit sets x.answer
+		p.admit,       // the rate limit, for what the cache did not answer
+		p.forward,     // steps, retries, fallback: sets x.answer
+		p.deliver,     // bytes to the client, the meter watching
 	}
 }
 

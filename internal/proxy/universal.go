@@ -25,6 +25,7 @@ type step struct {
 	call     provider.Call
 	target   provider.Target
 	control  control
+	lent     *lent // nil: no stored provider key
 
 	// These are a universal request's; another one's stand in the exchange.
 	fields   sluice.Header // what goes to the provider

@@ -27,6 +27,7 @@ func wireOf(k sluice.Kind) wireKind {
 		sluice.KindNoProvider:   {400, 2008, "Invalid provider", "no_provider"},
 		sluice.KindUnauthorized: {401, 2009, "Unauthorized", "unauthorized"},
 		sluice.KindForbidden:    {403, 2009, "", "forbidden"},
+		sluice.KindNoCredential: {400, 2040, "", "no_credential"},
 		sluice.KindNotFound:     {404, 7003, "", "not_found"},
 		sluice.KindTooLarge:     {413, 2019, "", "body_too_large"},
 		sluice.KindUnsupported:  {415, 2019, "", "unsupported"},

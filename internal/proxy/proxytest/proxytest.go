@@ -30,6 +30,7 @@ import (
 	"github.com/sluicehq/sluice/internal/store/slots"
 	"github.com/sluicehq/sluice/internal/store/sqlstore"
 	"github.com/sluicehq/sluice/internal/upstream"
+	"github.com/sluicehq/sluice/internal/vault"
 )
 
 // Front is a server that clients connect to.
@@ -57,6 +58,7 @@ type Gateway struct {
 	Tokens   *auth.Ring
 	Limits   *slots.Store
 	Cache    *cache.Cache
+	Vault    *vault.Vault
 	Upstream *httptest.Server
 
 	t      testing.TB
@@ -145,7 +147,7 @@ func (f Front) start(t testing.TB, base string, change func(c *config.Config), o
 	g.Proxy = proxy.New(proxy.Options{
 		Settings: proxy.NewSettings(c, g.Gateways.Snapshot(), table, price.Embedded()), Upstream: client, Log: g.Log, Logger: logger,
 		Memory: g.Memory, SpoolDir: t.TempDir(), Spool: int64(c.Limits.SpoolBytes),
-		Tokens: g.Tokens, Limits: g.Limits, Cache: g.Cache, EnsureDefault: g.Gateways.EnsureDefault,
+		Tokens: g.Tokens, Limits: g.Limits, Cache: g.Cache, Vault: g.Vault, EnsureDefault: g.Gateways.EnsureDefault,
 	})
 	g.serve(f, c, logger)
 	t.Cleanup(func() {
@@ -182,6 +184,10 @@ func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, logger *slo
 	if g.Tokens, err = auth.Open(ctx, db, logger); err != nil {
 		t.Fatal(err)
 	}
+	g.Vault, err = vault.Open(ctx, vault.Options{Store: db, Master: vault.Master{File: filepath.Join(c.DataDir, "master.key")}, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
 	g.Limits = slots.Open(slots.Options{Path: filepath.Join(c.DataDir, "limits"), Logger: logger})
 	kept, err := answers.Open(answers.Options{Dir: filepath.Join(c.DataDir, "cache"), MemoryBytes: 16 << 20, DiskBytes: 64 << 20, Logger: logger})
 	if err != nil {
@@ -192,6 +198,7 @@ func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, logger *slo
 		{"cache", func() error { return g.Cache.Close(ctx) }},
 		{"answers", func() error { return kept.Close(ctx) }},
 		{"limits", g.Limits.Close},
+		{"vault", func() error { return g.Vault.Close(ctx) }},
 		{"tokens", func() error { return g.Tokens.Close(ctx) }},
 		{"database", db.Close},
 	}
