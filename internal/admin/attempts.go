@@ -92,6 +92,6 @@ func failedAttempt(e *sluice.LogEntry, i int) sluice.LogEntry {
 	v.Feedback, v.Score, v.Scored = 0, 0, false
 	v.Timeline = sluice.Timeline{Connected: a.Connect, FirstByte: a.First, End: a.End}
 	v.Response, v.RespHeader = sluice.Body{}, nil
-	v.Usage, v.Cost, v.Priced = a.Usage, a.Cost, a.Priced
+	v.Usage, v.Charges, v.Cost, v.Priced = a.Usage, nil, a.Cost, a.Priced
 	return v
 }

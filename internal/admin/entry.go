@@ -60,7 +60,8 @@ type Entry struct {
 	Tier      *string `json:"service_tier" doc:"as the answer names it; null: the ordinary one"`
 	Geo       *string `json:"inference_geo" doc:"as the answer names it"`
 
-	Usage           Counts        `json:"usage"`
+	Usage           Counts        `json:"usage" doc:"of the model that answered"`
+	Charges         []ChargeView  `json:"charges" doc:"what other models used for the answer, beside usage; part of the cost"`
 	Timeline        TimelineView  `json:"timeline"`
 	Attempts        []AttemptView `json:"attempts"`
 	Request         BodyView      `json:"request"`
@@ -104,6 +105,13 @@ type AttemptView struct {
 	Reused   bool    `json:"reused" doc:"the connection had carried a request before"`
 	Usage    Counts  `json:"usage"`
 	Cost     Money   `json:"cost"`
+}
+
+// ChargeView is what another model used for an answer, such as an adviser.
+type ChargeView struct {
+	Model string  `json:"model" doc:"empty: not told, or of several; it has no price"`
+	Tier  *string `json:"service_tier" doc:"null: the ordinary one"`
+	Usage Counts  `json:"usage"`
 }
 
 // BodyView tells what is known of a body.
@@ -160,7 +168,7 @@ const (
 // viewEntry shows all of e.
 func viewEntry(e *sluice.LogEntry, b basis) *Entry {
 	v := viewRow(e, b)
-	v.Usage, v.Timeline, v.Attempts = Counts(e.Usage), viewTimeline(e.Timeline), viewAttempts(e)
+	v.Usage, v.Timeline, v.Attempts, v.Charges = Counts(e.Usage), viewTimeline(e.Timeline), viewAttempts(e), viewCharges(e.Charges)
 	v.Request, v.Response = viewBody(e.Request), viewBody(e.Response)
 	v.RequestHeaders, v.ResponseHeaders = viewHeader(e.ReqHeader), viewHeader(e.RespHeader)
 	v.Notes = append([]string{}, e.Notes...)
@@ -220,6 +228,15 @@ func viewAttempts(e *sluice.LogEntry) []AttemptView {
 			Status: optionalStatus(a.Status), Cause: optional(a.Cause), Start: Millis(a.Start), Connect: Millis(a.Connect),
 			First: Millis(a.First), End: Millis(a.End), Reused: a.Reused, Usage: Counts(a.Usage), Cost: Money{a.Cost, a.Priced},
 		}
+	}
+	return views
+}
+
+func viewCharges(charges []sluice.Charge) []ChargeView {
+	views := make([]ChargeView, len(charges))
+	for i := range charges {
+		c := &charges[i]
+		views[i] = ChargeView{Model: c.Model, Tier: optional(c.Tier), Usage: Counts(c.Usage)}
 	}
 	return views
 }

@@ -55,7 +55,7 @@ func (p *Price) Bill(u sluice.Usage, f Factors) Bill {
 	case b.lacks:
 		bill.fail("there is no price for " + MeterName(b.missing))
 	case !bill.Known:
-		bill.fail("the sum is too large to be true")
+		bill.fail(tooLarge)
 	}
 	return bill
 }
@@ -79,6 +79,9 @@ func (p *Price) Cost(u sluice.Usage, f Factors) (cost sluice.NanoUSD, known bool
 	bill := p.Bill(u, f) // larger than 128 bits: as good as unknown, but let big numbers say so
 	return bill.Total, bill.Known
 }
+
+// tooLarge is why a sum is not believed.
+const tooLarge = "the sum is too large to be true"
 
 // unit returns the price for Per units in nano-USD.
 func (l *Line) unit() *big.Rat {

@@ -75,14 +75,14 @@ func isNumberByte(c byte) bool {
 	return '0' <= c && c <= '9' || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'
 }
 
-// Bill prices a usage. A call whose answer counts no tokens stays unknown, as the reference has it. Cache
+// Bill prices a usage, and what other models had a part in the call: it is the caller who says what a token of
+// the call costs. A call whose answer counts no tokens stays unknown, as the reference has it. Cache
 // prices hold when one of them is given; the one left out then is per_token_in, as both are when none is.
 // Input includes what was read from a cache or written to it: it is taken out before it is priced.
-func (c CustomCost) Bill(u sluice.Usage) Bill {
+func (c CustomCost) Bill(u sluice.Usage, others ...sluice.Charge) Bill {
 	if u.Basis == sluice.BasisCached {
 		return cachedBill()
 	}
-	n := counts{&u}
 	if !u.Known() {
 		return unknownBill("no usage is known")
 	}
@@ -90,19 +90,31 @@ func (c CustomCost) Bill(u sluice.Usage) Bill {
 	if c.total != nil {
 		b.custom(Requests, 1, c.total)
 	} else {
-		read, write := n.of(sluice.CacheRead), sum(n.of(sluice.CacheWrite5m), n.of(sluice.CacheWrite1h))
-		b.custom(sluice.Input, max(n.of(sluice.Input)-sum(read, write), 0), c.in)
-		b.custom(sluice.CacheRead, read, or(c.read, c.in))
-		b.custom(sluice.CacheWrite5m, write, or(c.write, c.in))
-		b.custom(sluice.Output, n.of(sluice.Output), c.out)
+		c.tokens(&b, &u)
+		for i := range others {
+			if !others[i].Usage.Known() {
+				return unknownBill("the usage of another model is not known")
+			}
+			c.tokens(&b, &others[i].Usage)
+		}
 	}
 	if b.Reason != "" {
 		return b
 	}
 	if b.Total, b.Known = roundNano(b.Sum); !b.Known {
-		b.fail("the sum is too large to be true")
+		b.fail(tooLarge)
 	}
 	return b
+}
+
+// tokens adds the lines of a usage.
+func (c *CustomCost) tokens(b *Bill, u *sluice.Usage) {
+	n := counts{u}
+	read, write := n.of(sluice.CacheRead), sum(n.of(sluice.CacheWrite5m), n.of(sluice.CacheWrite1h))
+	b.custom(sluice.Input, max(n.of(sluice.Input)-sum(read, write), 0), c.in)
+	b.custom(sluice.CacheRead, read, or(c.read, c.in))
+	b.custom(sluice.CacheWrite5m, write, or(c.write, c.in))
+	b.custom(sluice.Output, n.of(sluice.Output), c.out)
 }
 
 func or(a, b *big.Rat) *big.Rat {

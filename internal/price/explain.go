@@ -13,6 +13,13 @@ import (
 //	input            1,000 × 2.5 USD / 1,000,000 × 1/2          =  0.00125 USD
 func (b Bill) Explain() string {
 	var w strings.Builder
+	b.lines(&w)
+	writeCost(&w, "cost", b.Total, b.Known, b.Reason, b.Sum)
+	return w.String()
+}
+
+// lines writes all but the sum.
+func (b *Bill) lines(w *strings.Builder) {
 	for i := range b.Lines {
 		l := &b.Lines[i]
 		name := MeterName(l.Class)
@@ -23,24 +30,27 @@ func (b Bill) Explain() string {
 		if !l.Factor.One() {
 			sum += " × " + l.Factor.String()
 		}
-		fmt.Fprintf(&w, "%-28s %-48s = %s USD\n", name, sum, decimalUSD(l.Amount))
+		fmt.Fprintf(w, "%-28s %-48s = %s USD\n", name, sum, decimalUSD(l.Amount))
 	}
 	if b.Above > 0 {
-		fmt.Fprintf(&w, "prices for prompts above %s tokens\n", thousands(b.Above))
+		fmt.Fprintf(w, "prices for prompts above %s tokens\n", thousands(b.Above))
 	}
 	for _, n := range b.Notes {
-		fmt.Fprintf(&w, "note: %s\n", n)
+		fmt.Fprintf(w, "note: %s\n", n)
 	}
-	if !b.Known {
-		fmt.Fprintf(&w, "cost: not known, %s\n", b.Reason)
-		return w.String()
+}
+
+// writeCost writes a sum by its name. exact is what it was rounded from; nil: it was not.
+func writeCost(w *strings.Builder, name string, total sluice.NanoUSD, known bool, reason string, exact *big.Rat) {
+	if !known {
+		fmt.Fprintf(w, "%s: not known, %s\n", name, reason)
+		return
 	}
-	fmt.Fprintf(&w, "cost: %s USD", Decimal(b.Total))
-	if !b.Sum.IsInt() {
-		fmt.Fprintf(&w, ", rounded from %s", decimalUSD(b.Sum))
+	fmt.Fprintf(w, "%s: %s USD", name, Decimal(total))
+	if exact != nil && !exact.IsInt() {
+		fmt.Fprintf(w, ", rounded from %s", decimalUSD(exact))
 	}
 	w.WriteByte('\n')
-	return w.String()
 }
 
 // Decimal writes an amount in US dollars, exactly and without needless zeros.

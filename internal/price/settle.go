@@ -1,6 +1,7 @@
 package price
 
 import (
+	"math"
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
@@ -12,24 +13,46 @@ type Reported struct {
 	Batch bool
 }
 
-// Settle sets the cost of e and of its last attempt from its usage, tier and place. The caller's own
-// price goes before the provider's figure, and that before the catalogue. What cannot be priced stays
-// unknown. custom is nil when the request named no price.
+// Settle sets the cost of e, and of its attempts. The answer's is made from e's usage, charges, tier and
+// place: the caller's own price goes before the provider's figure, and that before the catalogue. Attempts
+// whose answers the client did not get are added, each priced by its own usage. What cannot be priced stays
+// unknown, and with it the cost of e. custom is nil when the request named no price.
 func (c *Catalogue) Settle(e *sluice.LogEntry, r Reported, custom *CustomCost) {
+	c.settleAnswer(e, r, custom)
+	answered := answeredBy(e)
+	for i := range e.Attempts {
+		if a := &e.Attempts[i]; i == answered {
+			a.Cost, a.Priced = e.Cost, e.Priced
+		}
+	}
+	for i := range e.Attempts {
+		if a := &e.Attempts[i]; i != answered && a.Usage.Known() {
+			c.addAttempt(e, a, custom)
+		}
+	}
+}
+
+// settleAnswer sets the cost of the answer that the client got.
+func (c *Catalogue) settleAnswer(e *sluice.LogEntry, r Reported, custom *CustomCost) {
 	e.Cost, e.Priced, e.CostBasis, e.Prices = 0, false, sluice.CostUnknown, ""
 	switch {
 	case e.Usage.Basis == sluice.BasisCached:
 		e.Priced, e.CostBasis = true, sluice.CostCached
 	case custom != nil:
-		if bill := custom.Bill(e.Usage); bill.Known {
+		if bill := custom.Bill(e.Usage, e.Charges...); bill.Known {
 			e.Cost, e.Priced, e.CostBasis = bill.Total, true, sluice.CostCustom
 		}
 	default:
 		c.listed(e, r)
 	}
-	if n := len(e.Attempts); n > 0 {
-		e.Attempts[n-1].Cost, e.Attempts[n-1].Priced = e.Cost, e.Priced
+}
+
+// answeredBy returns which attempt's answer the client got; -1: none, or the cache answered.
+func answeredBy(e *sluice.LogEntry) int {
+	if e.Cache == sluice.CacheHit {
+		return -1
 	}
+	return len(e.Attempts) - 1
 }
 
 // listed takes the provider's figure, or the catalogue's prices.
@@ -43,13 +66,46 @@ func (c *Catalogue) listed(e *sluice.LogEntry, r Reported) {
 	if !e.Usage.Known() {
 		return
 	}
-	p, _, ok := c.ForEntry(e)
-	if !ok {
-		return
-	}
-	if cost, known := p.Cost(e.Usage, FactorsOf(e, r)); known {
+	if cost, known := c.answerCost(e, FactorsOf(e, r)); known {
 		e.Cost, e.Priced, e.CostBasis, e.Prices = cost, true, sluice.CostCatalogue, c.Version()
 	}
+}
+
+// answerCost is the Total and Known of c.try, mostly without a byte allocated.
+func (c *Catalogue) answerCost(e *sluice.LogEntry, f Factors) (cost sluice.NanoUSD, known bool) {
+	if len(e.Charges) > 0 {
+		t := c.try(e, f)
+		return t.Total, t.Known
+	}
+	p, _, _ := c.ForEntry(e)
+	return p.Cost(e.Usage, f)
+}
+
+// addAttempt prices an attempt whose answer the client did not get, and adds it to e's cost. What a caller
+// says that the whole call costs holds for all attempts.
+func (c *Catalogue) addAttempt(e *sluice.LogEntry, a *sluice.Attempt, custom *CustomCost) {
+	if custom != nil && custom.total != nil {
+		a.Cost, a.Priced = 0, true
+		return
+	}
+	one := attemptEntry(e, a)
+	c.settleAnswer(&one, Reported{}, custom)
+	a.Cost, a.Priced = one.Cost, one.Priced
+	switch {
+	case !e.Priced:
+	case !one.Priced || one.Cost > math.MaxInt64-e.Cost:
+		e.Cost, e.Priced, e.CostBasis, e.Prices = 0, false, sluice.CostUnknown, ""
+	default:
+		e.Cost += one.Cost
+		if e.CostBasis == sluice.CostCached {
+			e.CostBasis, e.Prices = one.CostBasis, one.Prices
+		}
+	}
+}
+
+// attemptEntry is an attempt of e whose answer the client did not get, as a call of its own.
+func attemptEntry(e *sluice.LogEntry, a *sluice.Attempt) sluice.LogEntry {
+	return sluice.LogEntry{ID: e.ID, Start: e.Start, Provider: a.Provider, Model: a.Model, Usage: a.Usage}
 }
 
 // ForEntry finds the price of an exchange: by the model that the answer named, else by the one that was

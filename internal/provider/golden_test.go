@@ -27,7 +27,7 @@ import (
 //	upstream  status, headers, a blank line, the body; or without the last two, when the body is the
 //	          file of the same name that ends in .raw
 //	want      what a correct meter reads, as JSON: usage by class (a class that is null or missing is
-//	          unknown), basis, and model, finish, error, tier, geo and cost where the answer has them
+//	          unknown), basis, and model, finish, error, tier, geo, cost and charges where the answer has them
 //	bill      what it costs, as arithmetic; the test that sends these exchanges through the program reads it
 //
 // Names begin with the provider. "3.1-08" in one is the item of the list of other gateways' wrong counts
@@ -49,6 +49,12 @@ type reading struct {
 	Tier   string            `json:"tier"`
 	Geo    string            `json:"geo"`
 	Cost   string            `json:"cost"`
+	// Charges are of other models, whose counts stand beside the usage.
+	Charges []struct {
+		Model string            `json:"model"`
+		Tier  string            `json:"tier"`
+		Usage map[string]*int64 `json:"usage"`
+	} `json:"charges"`
 }
 
 func TestGolden(t *testing.T) {
@@ -101,21 +107,8 @@ func (x *exchange) meter(t *testing.T, ep *Endpoint, stream bool) wire.Meter {
 // compare compares a reading with what the file wants.
 func (x *exchange) compare(t *testing.T, got wire.Reading) {
 	t.Helper()
-	var usage sluice.Usage
-	left := len(x.want.Usage)
-	for c := range sluice.ClassCount {
-		n, ok := x.want.Usage[c.String()]
-		if ok {
-			left--
-		}
-		if n != nil {
-			usage.Set(c, *n)
-		}
-	}
-	if left != 0 {
-		t.Errorf("the file names a class that does not exist: %v", x.want.Usage)
-	}
-	for _, b := range []sluice.Basis{sluice.BasisNone, sluice.BasisProvider} {
+	usage := usageOf(t, x.want.Usage)
+	for _, b := range []sluice.Basis{sluice.BasisNone, sluice.BasisProvider, sluice.BasisPartial} {
 		if b.String() == x.want.Basis {
 			usage.Basis = b
 		}
@@ -124,12 +117,37 @@ func (x *exchange) compare(t *testing.T, got wire.Reading) {
 		Usage: usage, Model: x.want.Model, Finish: x.want.Finish, Error: x.want.Error,
 		Tier: x.want.Tier, Geo: x.want.Geo, Cost: x.want.Cost, Seen: got.Seen,
 	}
+	for _, c := range x.want.Charges {
+		charge := sluice.Charge{Model: c.Model, Tier: c.Tier, Usage: usageOf(t, c.Usage)}
+		charge.Usage.Basis = sluice.BasisProvider
+		want.Charges = append(want.Charges, charge)
+	}
 	if !got.Equal(&want) {
 		t.Errorf("got\n%s\nwant\n%s", wiretest.Format(got), wiretest.Format(want))
 	}
 	if failed := got.Seen&wire.SeenError != 0; failed != (want.Error != "") {
 		t.Errorf("an error was seen: %t", failed)
 	}
+}
+
+// usageOf reads counts by class.
+func usageOf(t *testing.T, counts map[string]*int64) sluice.Usage {
+	t.Helper()
+	var usage sluice.Usage
+	left := len(counts)
+	for c := range sluice.ClassCount {
+		n, ok := counts[c.String()]
+		if ok {
+			left--
+		}
+		if n != nil {
+			usage.Set(c, *n)
+		}
+	}
+	if left != 0 {
+		t.Errorf("the file names a class that does not exist: %v", counts)
+	}
+	return usage
 }
 
 // readExchange reads a file.
@@ -158,7 +176,7 @@ func readExchange(t *testing.T, file string) *exchange {
 	if err := dec.Decode(&x.want); err != nil {
 		t.Fatal(err)
 	}
-	if basis := x.want.Basis; basis != "provider" && basis != "none" || (basis == "none") != (len(x.want.Usage) == 0) {
+	if basis := x.want.Basis; basis != "provider" && basis != "partial" && basis != "none" || (basis == "none") != (len(x.want.Usage) == 0) {
 		t.Fatalf("basis %q with usage %v", basis, x.want.Usage)
 	}
 	return &x

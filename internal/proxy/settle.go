@@ -42,9 +42,11 @@ func (x *exchange) complete() {
 	}
 	if e.Cache == sluice.CacheHit {
 		e.Usage.Basis = sluice.BasisCached
+		for i := range e.Charges {
+			e.Charges[i].Usage.Basis = sluice.BasisCached
+		}
 	}
 	x.settings.prices.Settle(e, price.Reported{Cost: x.reported}, x.control.cost)
-	x.addFailed()
 	x.sizes()
 	e.Timeline.End = x.since()
 	e.Success = e.Ending == sluice.EndingComplete && (e.Status >= 200 && e.Status < 300 || e.Status == 101)
@@ -68,6 +70,11 @@ func (x *exchange) read(r wire.Reading) {
 	e := x.entry()
 	x.sound = r.Seen&wire.SeenError == 0 && r.Seen&wire.SeenEnd != 0
 	e.Usage, e.Served, e.Finish = r.Usage, printableText(r.Model, 256), printableText(r.Finish, 64)
+	e.Charges = e.Charges[:0]
+	for _, c := range r.Charges {
+		c.Model, c.Tier = printableText(c.Model, 256), printableText(c.Tier, 32)
+		e.Charges = append(e.Charges, c)
+	}
 	if r.Seen&wire.SeenError != 0 {
 		if e.Ending == sluice.EndingComplete && e.Status < 400 {
 			e.Ending = sluice.EndingErrorEvent
@@ -92,24 +99,6 @@ func (x *exchange) served() *sluice.Attempt {
 		return nil
 	}
 	return &e.Attempts[len(e.Attempts)-1]
-}
-
-// addFailed adds to the cost what tries have cost whose answers the client did not get: they stand on the
-// bill too.
-func (x *exchange) addFailed() {
-	e, served := x.entry(), x.served()
-	for i := range e.Attempts {
-		a := &e.Attempts[i]
-		if a == served || !a.Usage.Known() {
-			continue
-		}
-		one := sluice.LogEntry{ID: e.ID, Start: e.Start, Provider: a.Provider, Model: a.Model, Usage: a.Usage}
-		x.settings.prices.Settle(&one, price.Reported{}, x.control.cost)
-		a.Cost, a.Priced = one.Cost, one.Priced
-		if one.Priced && e.Priced {
-			e.Cost += one.Cost
-		}
-	}
 }
 
 // sizes tells what is known of the bodies. The log adds what it stored of them.

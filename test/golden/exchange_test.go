@@ -39,6 +39,15 @@ type reading struct {
 	Tier   string            `json:"tier"`
 	Geo    string            `json:"geo"`
 	Cost   string            `json:"cost"`
+	// Charges are of other models, whose counts stand beside the usage.
+	Charges []charge `json:"charges"`
+}
+
+// charge is what another model used for the answer.
+type charge struct {
+	Model string           `json:"model"`
+	Tier  string           `json:"tier"`
+	Usage map[string]int64 `json:"usage"`
 }
 
 // provider is the segment that the call names.

@@ -133,19 +133,24 @@ func (x *exchange) sent(how string) string {
 
 // entry is what the log says of an exchange.
 type entry struct {
-	Status    int             `json:"status_code"`
-	Ending    string          `json:"ending"`
-	Success   bool            `json:"success"`
-	Served    string          `json:"served_model"`
-	Finish    string          `json:"finish"`
-	ErrorText string          `json:"error_text"`
-	Tier      string          `json:"service_tier"`
-	Geo       string          `json:"inference_geo"`
-	Cost      *json.Number    `json:"cost"`
-	CostBasis string          `json:"cost_basis"`
-	Usage     map[string]any  `json:"usage"`
-	Attempts  json.RawMessage `json:"attempts"`
-	Notes     []string        `json:"notes"`
+	Status    int            `json:"status_code"`
+	Ending    string         `json:"ending"`
+	Success   bool           `json:"success"`
+	Served    string         `json:"served_model"`
+	Finish    string         `json:"finish"`
+	ErrorText string         `json:"error_text"`
+	Tier      string         `json:"service_tier"`
+	Geo       string         `json:"inference_geo"`
+	Cost      *json.Number   `json:"cost"`
+	CostBasis string         `json:"cost_basis"`
+	Usage     map[string]any `json:"usage"`
+	Charges   []struct {
+		Model string         `json:"model"`
+		Tier  string         `json:"service_tier"`
+		Usage map[string]any `json:"usage"`
+	} `json:"charges"`
+	Attempts json.RawMessage `json:"attempts"`
+	Notes    []string        `json:"notes"`
 }
 
 // basis is where the counts come from.
@@ -155,9 +160,11 @@ func (e *entry) basis() string {
 }
 
 // counts are the known classes.
-func (e *entry) counts() map[string]int64 {
+func (e *entry) counts() map[string]int64 { return countsOf(e.Usage) }
+
+func countsOf(usage map[string]any) map[string]int64 {
 	known := map[string]int64{}
-	for class, n := range e.Usage {
+	for class, n := range usage {
 		if f, ok := n.(float64); ok {
 			known[class] = int64(f)
 		}
@@ -234,6 +241,9 @@ func (x *exchange) check(t *testing.T, g *gateway.Gateway, how string) {
 	}
 	e := x.logged(t, g, id)
 	x.checkUsage(t, e)
+	if !e.charged(x.want.Charges) {
+		t.Errorf("charges %+v, want %+v", e.Charges, x.want.Charges)
+	}
 	for _, c := range []struct{ what, got, want string }{
 		{"model", e.Served, x.want.Model},
 		{"finish", e.Finish, x.want.Finish},
@@ -253,6 +263,19 @@ func (x *exchange) check(t *testing.T, g *gateway.Gateway, how string) {
 	if t.Failed() {
 		t.Log("log:", e)
 	}
+}
+
+// charged tells whether the log has these charges of other models, and no others.
+func (e *entry) charged(want []charge) bool {
+	if len(e.Charges) != len(want) {
+		return false
+	}
+	for i, c := range e.Charges {
+		if c.Model != want[i].Model || c.Tier != want[i].Tier || !maps.Equal(countsOf(c.Usage), want[i].Usage) {
+			return false
+		}
+	}
+	return true
 }
 
 // checkUsage compares counts. Where the gateway counted itself, the provider's counts are there too, and
@@ -314,7 +337,7 @@ func (x *exchange) checkCut(t *testing.T, g *gateway.Gateway, how string) {
 	if e.Ending != "cut" || e.Success || e.Status != x.status {
 		t.Errorf("ending %s, success %t, status %d", e.Ending, e.Success, e.Status)
 	}
-	switch all := len(want) > 0 && maps.Equal(got, want) && e.Tier == x.want.Tier && e.Geo == x.want.Geo; {
+	switch all := len(want) > 0 && maps.Equal(got, want) && e.Tier == x.want.Tier && e.Geo == x.want.Geo && e.charged(x.want.Charges); {
 	case len(got) == 0 || x.bill.costBasis == "unknown":
 		if e.Cost != nil || e.CostBasis != "unknown" {
 			t.Errorf("cost %s of something unknown", e.cost())
