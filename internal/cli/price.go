@@ -14,6 +14,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	server "github.com/sluicehq/sluice/internal/app"
+	"github.com/sluicehq/sluice/internal/client"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/price"
 )
@@ -288,37 +289,73 @@ type billLine struct {
 	Per      int64  `json:"per"`
 	Factor   string `json:"factor"`
 	Exact    string `json:"amount_nano_usd"` // a fraction
+	// Whose part it is, where several models or attempts have one.
+	Model   string `json:"model,omitempty"`
+	Attempt int    `json:"attempt,omitempty"` // from 1
 }
 
-// answer prices a call and says how.
-func answer(catalogue *price.Catalogue, provider, model string, at time.Time, u sluice.Usage, f price.Factors) (*priceAnswer, error) {
-	p, m, found := catalogue.Find(provider, model, at)
-	if !found {
-		return nil, &failure{
-			code: exitNotFound, what: fmt.Sprintf("%s/%s has no price: the cost of its calls is not known", provider, model),
-			hint: "sluice price list " + provider,
-		}
+// unpriced is the error of a model that no list has.
+func unpriced(provider, model string) error {
+	return &failure{
+		code: exitNotFound, what: fmt.Sprintf("%s/%s has no price: the cost of its calls is not known", provider, model),
+		hint: "sluice price list " + provider,
 	}
+}
+
+// answer prices a call by a price that was found, and says how.
+func answer(catalogue *price.Catalogue, p *price.Price, m price.Match, u sluice.Usage, f price.Factors) *priceAnswer {
 	v := &priceAnswer{priceRow: priceRowOf(m.Model, p), FoundBy: m.How.String(), Version: catalogue.Version(), Bill: []billLine{}, price: p}
 	b := p.Bill(u, f)
+	v.lines(&b, "", 0)
+	v.sum(b.Total, b.Known, b.Reason)
+	v.FromText = b.Explain()
+	return v
+}
+
+// lines adds a bill's lines.
+func (v *priceAnswer) lines(b *price.Bill, model string, attempt int) {
 	for _, l := range b.Lines {
 		v.Bill = append(v.Bill, billLine{
 			price.MeterName(l.Class), price.MeterName(l.Rated), l.Quantity, l.Rate, l.Per, l.Factor.String(), l.Amount.RatString(),
+			model, attempt,
 		})
 	}
-	v.Reason, v.FromText = b.Reason, b.Explain()
-	if b.Known {
-		n := json.Number(price.Decimal(b.Total))
+}
+
+func (v *priceAnswer) sum(total sluice.NanoUSD, known bool, reason string) {
+	v.Cost, v.Reason = nil, reason
+	if known {
+		n := json.Number(price.Decimal(total))
 		v.Cost = &n
 	}
-	return v, nil
+}
+
+// account takes the arithmetic of a whole exchange.
+func (v *priceAnswer) account(a *price.Account) {
+	v.Bill = []billLine{}
+	for i := range a.Tries {
+		t := &a.Tries[i]
+		for j := range t.Bills {
+			b, model, attempt := &t.Bills[j], "", 0
+			if len(a.Tries) > 1 {
+				attempt = t.Number
+			}
+			if attempt > 0 || len(t.Bills) > 1 {
+				model = b.Model
+			}
+			v.lines(&b.Bill, model, attempt)
+		}
+	}
+	v.sum(a.Total, a.Known, a.Reason)
+	v.FromText = a.Explain()
 }
 
 func (a *commands) price(catalogue *price.Catalogue, provider, model string, u sluice.Usage, f price.Factors) error {
-	v, err := answer(catalogue, provider, model, time.Now(), u, f)
-	if err != nil {
-		return err
+	p, m, found := catalogue.Find(provider, model, time.Now())
+	if !found {
+		return unpriced(provider, model)
 	}
+	v := answer(catalogue, p, m, u, f)
 	if !u.Known() {
 		v.Reason, v.FromText = "", ""
 	}
@@ -395,20 +432,20 @@ func (a *commands) explainPrice(ctx context.Context, id string, flags *priceFlag
 	if err != nil {
 		return err
 	}
-	l, u, err := loggedCost(e.Raw)
+	l, err := loggedCost(e.Raw)
 	if err != nil {
 		return err
 	}
+	row := l.entry(e)
 	f := flags.f
 	f.ServiceTier, f.InferenceGeo = or(f.ServiceTier, l.Tier), or(f.InferenceGeo, l.Geo)
-	model := e.Model
-	if served := text(e.ServedModel); served != "" {
-		model = served
+	p, m, found := catalogue.ForEntry(&row)
+	if !found {
+		return unpriced(row.Provider, or(row.Served, row.Model))
 	}
-	v, err := answer(catalogue, e.Provider, model, e.CreatedAt, u, f)
-	if err != nil {
-		return err
-	}
+	v := answer(catalogue, p, m, row.Usage, f)
+	account := catalogue.Account(&row, f)
+	v.account(&account)
 	v.Logged = e.Cost
 	if !sameMoney(v.Cost, e.Cost) {
 		v.FromText += l.difference(e.Cost, v.Version)
@@ -450,31 +487,54 @@ func sameMoney(a, b *json.Number) bool {
 
 // logged is what the API tells of a call's cost beside its amount.
 type logged struct {
-	Usage  map[string]json.RawMessage `json:"usage"`
-	Tier   string                     `json:"service_tier"`
-	Geo    string                     `json:"inference_geo"`
-	Basis  string                     `json:"cost_basis"`
-	Prices string                     `json:"prices"` // version of the list
+	Usage  client.Counts `json:"usage"`
+	Tier   string        `json:"service_tier"`
+	Geo    string        `json:"inference_geo"`
+	Basis  string        `json:"cost_basis"`
+	Prices string        `json:"prices"` // version of the list
 }
 
 // loggedCost reads an entry's counts and what else its cost was made of.
-func loggedCost(entry json.RawMessage) (logged, sluice.Usage, error) {
+func loggedCost(entry json.RawMessage) (logged, error) {
 	var l logged
-	var u sluice.Usage
-	if err := json.Unmarshal(entry, &l); err != nil {
-		return l, u, err
+	err := json.Unmarshal(entry, &l)
+	return l, err
+}
+
+// entry is the log's entry again, as far as its cost depends on it.
+func (l *logged) entry(e *client.Entry) sluice.LogEntry {
+	row := sluice.LogEntry{
+		Start: e.CreatedAt, Provider: e.Provider, Model: e.Model, Served: text(e.ServedModel),
+		Usage: countsOf(l.Usage), Tier: l.Tier, Geo: l.Geo,
 	}
-	if string(l.Usage["basis"]) == `"cached"` {
+	if e.Cached {
+		row.Cache = sluice.CacheHit
+	}
+	for _, c := range e.Charges {
+		row.Charges = append(row.Charges, sluice.Charge{Model: c.Model, Tier: text(c.Tier), Usage: countsOf(c.Usage)})
+	}
+	for _, t := range e.Attempts {
+		row.Attempts = append(row.Attempts, sluice.Attempt{
+			Provider: t.Provider, Model: t.Model, Cause: text(t.Cause), Usage: countsOf(t.Usage),
+		})
+	}
+	return row
+}
+
+// countsOf reads counts as the API has them.
+func countsOf(counts client.Counts) sluice.Usage {
+	var u sluice.Usage
+	if string(counts["basis"]) == `"cached"` {
 		u.Basis = sluice.BasisCached
 	}
-	for name, count := range l.Usage {
+	for name, count := range counts {
 		if class, known := price.ClassNamed(name); known && class != price.Requests {
 			if n, err := strconv.ParseInt(string(count), 10, 64); err == nil {
 				u.Set(class, n)
 			}
 		}
 	}
-	return l, u, nil
+	return u
 }
 
 func (a *commands) priceUpdateCommand() *cobra.Command {

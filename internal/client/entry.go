@@ -40,6 +40,7 @@ type Entry struct {
 	Timeline      *Timeline                  `json:"timeline"`
 	Attempts      []Attempt                  `json:"attempts"`
 	Usage         map[string]any             `json:"usage"`
+	Charges       []Charge                   `json:"charges"`
 	Request       *Body                      `json:"request"`
 	Response      *Body                      `json:"response"`
 	RequestHeader []HeaderField              `json:"request_headers"`
@@ -81,7 +82,18 @@ type Attempt struct {
 	First    *float64 `json:"first_byte_ms"`
 	End      *float64 `json:"end_ms"`
 	Reused   bool     `json:"reused"`
+	Usage    Counts   `json:"usage"`
 }
+
+// Charge is what another model used for an answer, beside the entry's Usage.
+type Charge struct {
+	Model string  `json:"model"` // "": not told
+	Tier  *string `json:"service_tier"`
+	Usage Counts  `json:"usage"`
+}
+
+// Counts are counts by class, and under "basis" where they come from, each as it stands in the answer.
+type Counts map[string]json.RawMessage
 
 // Body tells what is known of a body.
 type Body struct {
