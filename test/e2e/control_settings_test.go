@@ -41,7 +41,7 @@ func TestStepBeforeHeaderBeforeGateway(t *testing.T) {
     quick: {request_timeout: 20ms},
     patient: {request_timeout: 1h},
     unlogged: {collect_logs: false},
-    bodiless: {collect_payload: false}`, "upstream: {retry_budget: 100}\n", "p0", "p1", "p2", "p3", "p4", "p5")
+    bodiless: {collect_payload: false}`, "upstream: {retry_budget: 100}\n", "p0", "p1", "p2", "p3", "p4", "p5", "p6")
 
 	t.Run("attempts", func(t *testing.T) {
 		t.Parallel()
@@ -174,6 +174,26 @@ func TestStepBeforeHeaderBeforeGateway(t *testing.T) {
 			}
 			if row.TokensOut == nil || *row.TokensOut != 3 {
 				t.Errorf("%+v: tokens %v", c.said, row.TokensOut)
+			}
+		}
+	})
+
+	t.Run("what a later step says of the log", func(t *testing.T) {
+		t.Parallel()
+		const off, on = `"headers":{"cf-aig-collect-log":false},`, `"headers":{"cf-aig-collect-log":true,"cf-aig-collect-log-payload":true},`
+		const noBody = `"headers":{"cf-aig-collect-log-payload":false},`
+		for _, c := range []struct {
+			first, second  string
+			logged, bodies bool
+		}{{off, on, true, true}, {on, off, false, false}, {on, noBody, true, false}, {noBody, on, true, true}} {
+			l.up["p6"].Use(failing(1, status(400)))
+			r := l.do(t, call{body: steps(step("p6", "chat/completions", c.first, chat), step("p6", "chat/completions", c.second, chat))})
+			if (r.id() != "") != c.logged || r.header.Get("cf-aig-step") != "1" {
+				t.Errorf("%+v: log id %q, step %s", c, r.id(), r.header.Get("cf-aig-step"))
+			} else if c.logged {
+				if row := l.row(t, "", r); (row.Request.Stored == int64(len(chat)) && row.Response.Stored == int64(len(answered))) != c.bodies || row.Request.Off == c.bodies {
+					t.Errorf("%+v: request %+v, response %+v", c, row.Request, row.Response)
+				}
 			}
 		}
 	})
