@@ -70,7 +70,9 @@ func newHouse(t *testing.T) *house {
 		"  anthropic: {base_url: \"http://" + h.anthropic.Addr + "\"}\n" +
 		"  groq: {base_url: \"http://" + refused(t) + "/openai/v1\"}\n" +
 		"  workers-ai: {base_url: \"http://" + h.openai.Addr + "/client/v4/accounts/default/ai\"}\n" +
-		"accounts: {default: {gateways: {default: {}, cached: {cache_ttl: 5m}, locked: {authentication: true}}}}\n"})
+		"accounts: {default: {gateways: {default: {}, " +
+		"cached: {cache_ttl: 5m}, locked: {authentication: true}, " +
+		"limited: {rate_limiting_limit: 1, rate_limiting_interval: 1h, rate_limiting_technique: sliding}}}}\n"})
 	h.through = tap.New(t, h.g.Addr)
 	return h
 }
@@ -453,7 +455,8 @@ func TestWorkersAIProvider(t *testing.T) {
 		}
 		h.forget(t)
 	})
-	t.Run("a rate limit says when to come back", func(t *testing.T) {
+	t.Run("a rate limit of the gateway says when to come back", h.ownLimit)
+	t.Run("a rate limit of the provider says when to come back", func(t *testing.T) {
 		h.openai.Use(upstream.Answer(http.StatusTooManyRequests, []string{"Content-Type: application/json", "Retry-After: 7"},
 			`{"result":{},"success":false,"errors":[{"code":3036,"message":"AiError: daily free allocation used up"}],"messages":[]}`))
 		for _, scenario := range []string{"chat", "stream"} {
@@ -465,6 +468,26 @@ func TestWorkersAIProvider(t *testing.T) {
 		}
 		h.forget(t)
 	})
+}
+
+// ownLimit: the gateway's own refusal says so as a provider does.
+func (h *house) ownLimit(t *testing.T) {
+	h.openai.Use(jsonFile(t, 200, "workers-ai/run.response.json"))
+	ask := func() json.RawMessage {
+		return h.js.call(t, call{"workers-ai-provider", "chat", "http://" + h.through.Addr, args{Gateway: map[string]any{"id": "limited"}}})
+	}
+	if seen := ask(); !strings.HasPrefix(string(seen), `{"result":`) {
+		t.Errorf("the first call: %.500s", seen)
+	}
+	f := failureOf(t, ask())
+	f.want(t, 429, "2003")
+	if after, err := strconv.Atoi(f.Error.RetryAfter); err != nil || after < 1 || after > 3660 || f.Error.IsRetryable == nil || !*f.Error.IsRetryable {
+		t.Errorf("the application saw %+v, want a retry within the hour", f.Error)
+	}
+	if got := len(h.openai.Take()); got != 1 {
+		t.Errorf("%d calls reached the provider, want 1", got)
+	}
+	h.forget(t)
 }
 
 // langchainCases are what LangChain's OpenAI classes offer.
