@@ -300,6 +300,9 @@ type listener struct {
 	code   int      // with this code
 }
 
+// ended reports whether what follows counts no more.
+func (l *listener) ended() bool { return l.closed || l.bad }
+
 // pause is how long the client may send nothing.
 func (l *listener) pause() time.Duration {
 	settings := l.s.p.settings.Load()
@@ -322,7 +325,7 @@ func (l *listener) Frame(f wsframe.Frame) error {
 
 // Data implements wsframe.Handler.
 func (l *listener) Data(p []byte) {
-	if l.lost == nil && !l.closed {
+	if l.lost == nil && !l.ended() {
 		l.lost = l.text.add(p)
 	}
 }
@@ -330,7 +333,7 @@ func (l *listener) Data(p []byte) {
 // End implements wsframe.Handler. A message of bytes is taken as one of text: there are clients that send
 // JSON so.
 func (l *listener) End(text bool) {
-	if l.closed || l.bad {
+	if l.ended() {
 		return
 	}
 	m := newMessage(l.s, l.text)
@@ -351,7 +354,7 @@ func (l *listener) End(text bool) {
 
 // Closing implements wsframe.Handler.
 func (l *listener) Closing(code int, _ []byte) {
-	if l.closed {
+	if l.ended() {
 		return
 	}
 	l.closed, l.code = true, code
@@ -367,7 +370,7 @@ func mayClose(code int) bool {
 
 // Ping implements wsframe.Pinged.
 func (l *listener) Ping(payload []byte) {
-	if !l.closed {
+	if !l.ended() {
 		_ = l.s.write(wsframe.Append(nil, wsframe.Pong, payload, nil)) // the session knows that it failed
 	}
 }

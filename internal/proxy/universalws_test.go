@@ -837,6 +837,7 @@ func TestUniversalSocketEnds(t *testing.T) {
 			if _, broken := (&wsframe.Watcher{}).Write(got, closes{&codes}); err != nil || broken != nil || len(codes) != 1 || codes[0] != e.code {
 				t.Errorf("the client is told %v: %q, %v", codes, got, err)
 			}
+			_ = c.Close() // or the server waits for that
 			g.Close()
 			g.WaitRows(0)
 			unused(t, g)
