@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -92,11 +93,26 @@ func (x *exchange) hit(h cache.Head, body io.ReadCloser, trailer func() sluice.H
 		status: h.Status, header: append(make(sluice.Header, 0, len(h.Header)+8), h.Header...), length: h.Length,
 		body: body, trailer: trailer, byClose: h.ByClose,
 	}
-	if h.Provider != x.provider.Slug { // a key of the caller's own crosses providers
+	if i, ok := x.stepOf(&h); ok {
+		x.enter(i) // so that the caller reads the answer as that step's
+	} else if h.Provider != x.provider.Slug {
 		x.foreign = true
 		x.note("the answer is one of " + h.Provider)
 	}
 	e.Timeline.FirstByte = x.since()
+}
+
+// stepOf finds the step of a universal request that an answer of the cache is of, where that is another one
+// than the step under way: a key of the caller's own crosses providers.
+func (x *exchange) stepOf(h *cache.Head) (i int, ok bool) {
+	if h.Provider == x.provider.Slug {
+		return 0, false
+	}
+	if h.Step < len(x.steps) && x.steps[h.Step].provider.Slug == h.Provider {
+		return h.Step, true
+	}
+	i = slices.IndexFunc(x.steps, func(s step) bool { return s.provider.Slug == h.Provider })
+	return i, i >= 0
 }
 
 // share offers the answer that forward got to whoever wants the same one, and to the cache. All who want

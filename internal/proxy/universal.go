@@ -349,6 +349,7 @@ func (x *exchange) readQuery(s *step) {
 
 // enter makes step i of a universal request the one that is under way.
 func (x *exchange) enter(i int) {
+	first := x.provider == nil
 	x.index, x.step = i, x.steps[i]
 	x.out = append(x.out[:0], x.fields...)
 	describe := func(e *sluice.LogEntry) {
@@ -360,7 +361,7 @@ func (x *exchange) enter(i int) {
 	}
 	clear(x.log.Bodies[:]) // nothing is in them before an answer is delivered
 	x.capture()
-	if i == 0 {
+	if first {
 		describe(x.entry())
 	} else {
 		x.proxy.log.Redescribe(&x.log, describe)

@@ -320,6 +320,39 @@ func TestAnAnswerBelongsToItsStep(t *testing.T) {
 	}
 }
 
+// TestAnAnswerUnderAKeyOfItsOwnSaysItsStep: such a key crosses providers, and the caller reads the answer as the
+// step says that it names.
+func TestAnAnswerUnderAKeyOfItsOwnSaysItsStep(t *testing.T) {
+	l := newLab(t, "default: {}", "", "openai", "anthropic")
+	message := speakers()[1].answer
+	l.up["anthropic"].Use(upstream.JSON(200, message))
+	first := step("openai", "chat/completions", "", chat)
+	second := step("anthropic", "v1/messages", "", speakers()[1].query)
+	for _, c := range []struct {
+		what, body, cache, step, answer, provider string
+		fails                                     bool
+	}{
+		{"the first fails", steps(first, second), "MISS", "1", message, "anthropic", true},
+		{"its answer is there", steps(first, second), "HIT", "1", message, "anthropic", false},
+		{"the other way round", steps(second, first), "HIT", "0", message, "anthropic", false},
+		{"further behind", steps(first, first, second), "HIT", "2", message, "anthropic", false},
+		{"no such step", steps(first, first), "HIT", "0", message, "openai", false},
+	} {
+		l.up["openai"].Use(whole)
+		if c.fails {
+			l.up["openai"].Use(status(500))
+		}
+		r := l.do(t, call{body: c.body, header: []string{"cf-aig-cache-key", "report"}})
+		row := l.row(t, "", r)
+		if r.body != c.answer || r.header.Get("cf-aig-cache-status") != c.cache || r.header.Get("cf-aig-step") != c.step || fmt.Sprint(row.Step) != c.step || row.Provider != c.provider {
+			t.Errorf("%s: %s, step %s, %s; want %s, step %s: %s", c.what, r.header.Get("cf-aig-cache-status"), r.header.Get("cf-aig-step"), r.body, c.cache, c.step, row)
+		}
+		if c.provider == "anthropic" && (row.TokensIn == nil || *row.TokensIn != 9) {
+			t.Errorf("%s: tokens %s", c.what, row)
+		}
+	}
+}
+
 // TestEachStepHasItsOwnCacheSettings: as in the reference's example, a step switches off what the request
 // asks for.
 func TestEachStepHasItsOwnCacheSettings(t *testing.T) {
