@@ -181,20 +181,32 @@ func (x *exchange) attemptHeld(ctx context.Context, o *outcome, req *upstream.Re
 		return
 	}
 	x.describe(o, resp)
-	o.answer.body = &cancelled{o.answer.body, stop}
+	whole := &cancelled{ReadCloser: o.answer.body, stop: stop}
+	o.answer.body = whole
+	if resp.Status < 400 {
+		if !x.proxy.bodies.memory.Take(held) {
+			return // no room to hold it: it goes on as it comes
+		}
+		whole.free = func() { x.proxy.bodies.memory.Give(held) }
+	}
 	x.hold(ctx, o, req.Timeouts.FirstByte, stop)
 }
 
-// cancelled ends its call's context when it is closed.
+// cancelled ends its call's context when it is closed, and gives back what was held of it.
 type cancelled struct {
 	io.ReadCloser
 	stop context.CancelCauseFunc
+	free func() // nil: nothing is held
 }
 
 // Close implements io.Closer.
 func (c *cancelled) Close() error {
 	err := c.ReadCloser.Close()
 	c.stop(nil)
+	if c.free != nil {
+		c.free()
+		c.free = nil
+	}
 	return err
 }
 

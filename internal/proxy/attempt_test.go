@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -43,6 +44,11 @@ func TestTriesFollowTheModel(t *testing.T) {
 			t.Fatalf("%+v: the client got %q", all, text)
 		}
 	})
+	for deadline := time.Now().Add(10 * time.Second); g.Memory.Used() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes of what was held are not given back", g.Memory.Used())
+		}
+	}
 }
 
 // model says how many calls all make, which step answers, and with what.

@@ -122,6 +122,11 @@ func TestGatewayTokens(t *testing.T) {
 			}
 		}
 	}
+	for _, row := range g.Rows() {
+		if row.Entry.Status == 401 && (row.Entry.Provider != "openai" || !strings.HasPrefix(row.Entry.Path, "chat/completions") || row.Entry.ReqHeader.Get("Content-Type") == "") {
+			t.Errorf("a refusal's row: %s %q %v", row.Entry.Provider, row.Entry.Path, row.Entry.ReqHeader)
+		}
+	}
 	if keys["app"] == 0 || keys["old app"] == 0 || keys["gone"] != 0 {
 		t.Errorf("rows by token: %v", keys)
 	}

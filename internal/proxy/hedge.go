@@ -115,7 +115,7 @@ func (r *racer) won(loser *racer) outcome {
 	if r.o.answer.body == nil {
 		r.stop()
 	} else {
-		r.o.answer.body = &cancelled{r.o.answer.body, func(error) { r.stop() }}
+		r.o.answer.body = &cancelled{ReadCloser: r.o.answer.body, stop: func(error) { r.stop() }}
 	}
 	return r.o
 }

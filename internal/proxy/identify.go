@@ -50,7 +50,10 @@ func (p *Proxy) identify(ctx context.Context, x *exchange) error {
 		p.log.Begin(&x.log)
 	}
 	if err := x.authorize(&caller); err != nil {
-		x.sortHeader() // for the log
+		if !x.universal() {
+			_ = x.findProvider() // the log tells what was asked for; that it is wrong as well changes nothing
+		}
+		x.sortHeader()
 		return err
 	}
 	return nil
