@@ -27,6 +27,7 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/vault"
 )
 
 // Log is what the handlers need of the log of exchanges; *reqlog.Log is one.
@@ -42,7 +43,7 @@ type Log interface {
 	Stats() reqlog.Stats
 }
 
-// Deps are what the handlers need. All but Cache, Done and Version must be set.
+// Deps are what the handlers need. All but TestKey, Keyless, Cache, Done and Version must be set.
 type Deps struct {
 	Log Log
 	// Settings returns the settings in force. It is called once per request; what it returns is not
@@ -52,6 +53,13 @@ type Deps struct {
 	Gateways *gateway.Set
 	// Tokens are the gateway tokens: they let callers in, and are made and revoked here.
 	Tokens *auth.Ring
+	// Vault keeps provider keys, which are stored and changed here.
+	Vault *vault.Vault
+	// TestKey makes a call with a stored provider key that costs nothing. Its error has sluice.KindInvalid
+	// where there is no such call.
+	TestKey func(ctx context.Context, c *vault.Credential) (KeyTest, error)
+	// Keyless reports whether the provider of a slug takes no key. nil: all take one.
+	Keyless func(slug string) bool
 	// Cache is the response cache. nil: there is none.
 	Cache Cache
 	// Status returns what the process knows of itself. It is cheap.

@@ -280,7 +280,7 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 		Endpoint: "http://gateway.test:8088/ai", Loaded: base,
 	}
 	b.deps = Deps{
-		Log: b.log, Gateways: set, Tokens: newTokens(t),
+		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t),
 		Settings: func() *Settings {
 			now := settings
 			now.Gateways = set.Snapshot()

@@ -170,6 +170,10 @@ func (s *server) deleteGateway(ctx context.Context, in *GatewayPath) (*output[En
 	if err != nil {
 		return nil, err
 	}
+	// Its provider keys must not serve another gateway of its name.
+	if err := s.Vault.DeleteGateway(ctx, g.Account, g.ID); err != nil {
+		return nil, err
+	}
 	return answer(viewGateway(e)), nil
 }
 

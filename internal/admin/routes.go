@@ -52,6 +52,7 @@ func routes() []route {
 		return rt
 	}
 	const logs = scope + "/gateways/{gateway}/logs"
+	const keys = scope + "/gateways/{gateway}/provider_configs"
 	return []route{
 		get(RoleViewer, prefix+"/openapi.json", "openapi-json", "This API as an OpenAPI 3.1 document", handle((*server).openAPIJSON)),
 		get(RoleViewer, prefix+"/openapi.yaml", "openapi-yaml", "This API as an OpenAPI 3.1 document, YAML", handle((*server).openAPIYAML)),
@@ -74,6 +75,13 @@ func routes() []route {
 		get(RoleViewer, scope+"/prices", "get-prices", "Which price catalogue is in use", handle((*server).getPrices)),
 		process(change(http.MethodPost, scope+"/prices/refresh", "refresh-prices", "Read the price catalogue anew from its source", handle((*server).refreshPrices))),
 		process(get(RoleViewer, scope+"/status", "get-status", "What the process is doing", handle((*server).getStatus))),
+		get(RoleViewer, keys, "list-provider-configs", "List stored provider keys, without the keys", handle((*server).listProviderConfigs)),
+		change(http.MethodPost, keys, "create-provider-config", "Store a provider key", handle((*server).createProviderConfig)),
+		get(RoleViewer, keys+"/{id}", "get-provider-config", "Get a stored provider key, without the key (ours)", handle((*server).getProviderConfig)),
+		change(http.MethodPut, keys+"/{id}", "update-provider-config", "Change a stored provider key: what is left out stays (ours)", handle((*server).updateProviderConfig)),
+		change(http.MethodDelete, keys+"/{id}", "delete-provider-config", "Delete a stored provider key (ours)", handle((*server).deleteProviderConfig)),
+		change(http.MethodPost, keys+"/{id}/test", "test-provider-config", "Make one call with a stored provider key that costs nothing (ours)", handle((*server).testProviderConfig)),
+		process(change(http.MethodPost, scope+"/master-key/rotate", "rotate-master-key", "Make a new master key for stored provider keys (ours)", handle((*server).rotateMasterKey))),
 		get(RoleAdmin, scope+"/tokens", "list-tokens", "List gateway tokens (ours)", handle((*server).listTokens)),
 		change(http.MethodPost, scope+"/tokens", "create-token", "Create a gateway token; the answer shows its value, this once (ours)", handle((*server).createToken)),
 		change(http.MethodDelete, scope+"/tokens/{id}", "revoke-token", "Revoke a gateway token: it is refused from then on (ours)", handle((*server).revokeToken)),

@@ -37,6 +37,7 @@ import (
 	"github.com/sluicehq/sluice/internal/store/slots"
 	"github.com/sluicehq/sluice/internal/store/sqlstore"
 	"github.com/sluicehq/sluice/internal/upstream"
+	"github.com/sluicehq/sluice/internal/vault"
 )
 
 // Options are what Run needs of its caller.
@@ -91,6 +92,7 @@ type App struct {
 	db        *sqlstore.DB
 	gateways  *gateway.Set
 	tokens    *auth.Ring
+	vault     *vault.Vault
 	limits    *slots.Store
 	answers   *answers.Store
 	cache     *cache.Cache
@@ -165,12 +167,13 @@ func (a *App) open(ctx, base context.Context) error {
 	a.proxy = proxy.New(proxy.Options{
 		Settings: a.settings(), Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
-		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, EnsureDefault: a.gateways.EnsureDefault,
+		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, Vault: a.vault, EnsureDefault: a.gateways.EnsureDefault,
 	})
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table))
 	a.admin = admin.New(admin.Deps{
 		Log: a.log, Settings: a.shown, Gateways: a.gateways, Tokens: a.tokens, Cache: a.cache, Status: a.status, Logger: a.logger,
+		Vault: a.vault, TestKey: a.testKey, Keyless: a.keyless,
 		Token:  func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
 		Prices: a.priceState, RefreshPrices: a.refreshNow,
 		Done: a.stopping, Version: a.options.Version,

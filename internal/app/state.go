@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 
+	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
@@ -13,6 +15,7 @@ import (
 	"github.com/sluicehq/sluice/internal/store/answers"
 	"github.com/sluicehq/sluice/internal/store/slots"
 	"github.com/sluicehq/sluice/internal/store/sqlstore"
+	"github.com/sluicehq/sluice/internal/vault"
 )
 
 // openState opens what outlives the process beside the log: gateways and tokens, counters, cached answers.
@@ -29,6 +32,13 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) 
 	}
 	if a.tokens, err = auth.Open(ctx, a.db, a.logger); err != nil {
 		return fmt.Errorf("read the gateway tokens: %w", err)
+	}
+	a.vault, err = vault.Open(ctx, vault.Options{
+		Store: a.db, Logger: a.logger,
+		Master: vault.Master{Key: c.MasterKey, File: cmp.Or(c.Vault.KeyFile, filepath.Join(c.DataDir, "master.key"))},
+	})
+	if err != nil {
+		return fmt.Errorf("read the provider keys: %w", err)
 	}
 	a.limits = slots.Open(slots.Options{Path: filepath.Join(c.DataDir, "limits"), Logger: a.logger})
 	a.answers, err = answers.Open(answers.Options{
@@ -52,6 +62,9 @@ func (a *App) closeState(ctx context.Context) (errs []error) {
 	if a.limits != nil {
 		errs = append(errs, a.limits.Close())
 	}
+	if a.vault != nil {
+		errs = append(errs, a.vault.Close(ctx))
+	}
 	if a.tokens != nil {
 		errs = append(errs, a.tokens.Close(ctx))
 	}
@@ -59,6 +72,18 @@ func (a *App) closeState(ctx context.Context) (errs []error) {
 		errs = append(errs, a.db.Close())
 	}
 	return errs
+}
+
+// testKey makes a call with a stored provider key that costs nothing.
+func (a *App) testKey(ctx context.Context, c *vault.Credential) (admin.KeyTest, error) {
+	r, err := a.proxy.Probe(ctx, c)
+	return admin.KeyTest{OK: err == nil && r.Error == "", Path: r.Path, Status: r.Status, DurationMS: r.Took.Milliseconds(), Error: r.Error}, err
+}
+
+// keyless reports whether a provider takes no key.
+func (a *App) keyless(slug string) bool {
+	p, ok := a.table.Load().Find(slug)
+	return ok && p.Keyless()
 }
 
 // apply makes requests be served by the configuration, the gateways and the prices as they are now.

@@ -24,6 +24,8 @@ type Config struct {
 	DataDir     string        `key:"data_dir" restart:"yes" default:"./sluice-data" help:"directory for log, databases and keys; one process each, no network file system"`
 	AdminToken  sluice.Secret `key:"admin_token" help:"token for the management API; needed when listening on more than loopback"`
 
+	MasterKey sluice.Secret `key:"master_key" restart:"yes" help:"key that seals the stored provider keys: 32 bytes in base64; without it it is in vault.key_file. To change it: the new one, a comma, the old one"`
+
 	TLS       TLS                 `key:"tls"`
 	Hosts     map[string]Host     `key:"hosts" each:"host" env:"known" help:"custom host names: which account and gateway a host means; paths there begin at the provider"`
 	Accounts  map[string]Account  `key:"accounts" each:"account" help:"accounts and their gateways; default/default exists from the start while listening on loopback"`
@@ -34,6 +36,7 @@ type Config struct {
 	CORS      CORS                `key:"cors"`
 	Prices    Prices              `key:"prices"`
 	Cache     Cache               `key:"cache"`
+	Vault     Vault               `key:"vault"`
 	WebSocket WebSocket           `key:"websocket"`
 	Log       Log                 `key:"log"`
 }
@@ -119,6 +122,11 @@ type Upstream struct {
 	// PrivateHosts are hosts, addresses or CIDR ranges that may be called although they are private.
 	PrivateHosts []string `key:"private_hosts" restart:"yes" help:"hosts, addresses or CIDR ranges that custom addresses may lead to although they are private"`
 	RetryBudget  int      `key:"retry_budget" max:"100" default:"20" help:"most retries, percent of calls, so that an outage upstream does not multiply the traffic; 0: none"`
+}
+
+// Vault is about stored provider keys.
+type Vault struct {
+	KeyFile string `key:"key_file" restart:"yes" help:"file with the master key, unless master_key is set; made when the first provider key is stored. Empty: master.key in data_dir"`
 }
 
 // Cache is about answers that are kept to be given again.

@@ -116,6 +116,8 @@ func sampleExamples() map[string]string {
 		"admin_listen":                          "127.0.0.1:8089",
 		"base_path":                             "/ai",
 		"admin_token":                           "${SLUICE_ADMIN_SECRET}",
+		"master_key":                            "${SLUICE_MASTER_SECRET}",
+		"vault.key_file":                        "/etc/sluice/master.key",
 		"tls.cert":                              "/etc/sluice/tls.crt",
 		"tls.key":                               "/etc/sluice/tls.key",
 		"hosts.<host>":                          "ai.example.com",
