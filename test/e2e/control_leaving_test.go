@@ -273,3 +273,49 @@ func TestTheClientLeaves(t *testing.T) {
 		}
 	})
 }
+
+// TestStoppedWhileItWaits: a request that waits between two tries, or for another one's call, does not hold up
+// the end of the program, and its row says how it ended.
+func TestStoppedWhileItWaits(t *testing.T) {
+	l := newLab(t, "default: {retry_max_attempts: 2, retry_delay: 60s}, cached: {cache_ttl: 1h}", "timeouts: {shutdown: 200ms}\n", "p0", "p1")
+	var failed, held atomic.Int64
+	l.up["p0"].Use(func(req *rawhttp.Message, c *upstream.Conn) bool {
+		defer failed.Add(1)
+		return status(503)(req, c)
+	})
+	l.up["p1"].Use(func(req *rawhttp.Message, c *upstream.Conn) bool {
+		held.Add(1)
+		return silent(req, c)
+	})
+	replies := make(chan *reply, 3)
+	for _, c := range []call{
+		{path: "p0/chat/completions", body: chat},
+		{gateway: "cached", path: "p1/chat/completions", body: chat},
+		{gateway: "cached", path: "p1/chat/completions", body: chat},
+	} {
+		go func() { replies <- l.try(context.Background(), c) }()
+	}
+	settle(t, "three requests that wait", func() error {
+		return unless(failed.Load() == 1 && held.Load() == 1 && l.stats(t, "cached").Joined == 1)
+	})
+	if code := l.Stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for range cap(replies) {
+		if r := <-replies; r.err == nil && r.status < 400 {
+			t.Errorf("a client got %d %s", r.status, r.body)
+		}
+	}
+	l.again(t)
+	for id, want := range map[string]int{"default": 1, "cached": 2} {
+		rows, err := l.rows(id)
+		if err != nil || len(rows) != want {
+			t.Fatalf("%s: %v %v", id, rows, err)
+		}
+		for i := range rows {
+			if r := &rows[i]; r.Ending != "shutdown" || r.Success {
+				t.Errorf("log: %s", r)
+			}
+		}
+	}
+}
