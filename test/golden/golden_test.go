@@ -349,3 +349,35 @@ func (x *exchange) checkCut(t *testing.T, g *gateway.Gateway, how string) {
 		t.Log("log:", e)
 	}
 }
+
+// TestExplainComesToTheBill: the arithmetic that the program shows of a logged call is the one that made its
+// cost.
+func TestExplainComesToTheBill(t *testing.T) {
+	all := exchanges(t)
+	g := start(t, all)
+	for _, x := range all {
+		if x.bill.costBasis != "catalogue" || x.bill.basis != "" {
+			continue
+		}
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			_, _, id, _ := x.call(t, g.On(t), "whole")
+			g.On(t).Row(id)
+			out, code := gateway.Run(t, "price", "explain", id, "--json", "--url", "http://"+g.Addr)
+			var v struct {
+				Cost   *json.Number `json:"cost"`
+				Logged *json.Number `json:"logged_cost"`
+				Text   string       `json:"text"`
+			}
+			if err := json.Unmarshal([]byte(out), &v); err != nil || code != 0 {
+				t.Fatalf("%d %v: %s", code, err, out)
+			}
+			want := x.bill.cost(t, nil)
+			for _, cost := range []*json.Number{v.Cost, v.Logged} {
+				if got := (&entry{Cost: cost}).cost(); got != want {
+					t.Errorf("%s, want %s:\n%s", got, want, v.Text)
+				}
+			}
+		})
+	}
+}
