@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -78,11 +79,23 @@ func (x *exchange) again(o *outcome) bool {
 	if !o.safe && !x.repeatable() || !o.part.Retry {
 		return false
 	}
+	if x.attemptsLeft() < 1 {
+		x.note("not tried again: the request has had " + strconv.Itoa(len(x.entry().Attempts)) + " tries")
+		return false
+	}
 	if !x.proxy.retries.Take(x.retryKey(), x.settings.retryBudget, time.Now()) {
 		x.note("not tried again: retries to this provider are used up for the moment")
 		return false
 	}
 	return true
+}
+
+// maxAttempts bounds the attempts of a request: six bits of its id number them.
+const maxAttempts = 64
+
+// attemptsLeft is how many more attempts the step under way may have, when each step behind it is to have one.
+func (x *exchange) attemptsLeft() int {
+	return maxAttempts - len(x.entry().Attempts) - max(len(x.steps)-x.index-1, 0)
 }
 
 // retryKey names the budget of retries: one for each host.
@@ -116,6 +129,9 @@ func (o *outcome) drop() {
 // took puts a try into the log.
 func (x *exchange) took(o *outcome) {
 	e := x.entry()
+	if over := len(o.tries) - x.attemptsLeft(); over > 0 {
+		o.tries = o.tries[min(over, len(o.tries)-1):] // of a kept connection that died, or of a hedge
+	}
 	e.Attempts = append(e.Attempts, o.tries...)
 	last := &e.Attempts[len(e.Attempts)-1]
 	last.Cause = o.cause

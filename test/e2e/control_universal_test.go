@@ -260,6 +260,31 @@ func TestRetriesComeBeforeTheNextStep(t *testing.T) {
 	}
 }
 
+// TestMoreTriesThanAnIdCanNumber: each attempt has an id of its own, and the answer has the request's, however
+// many steps and tries there are.
+func TestMoreTriesThanAnIdCanNumber(t *testing.T) {
+	l := newLab(t, "default: {}", "upstream: {retry_budget: 100}\n", "p0", "p1")
+	l.up["p0"].Use(status(500))
+	list := slices.Repeat([]string{step("p0", "chat/completions", `"config":{"maxAttempts":5},`, chat)}, 63)
+	r := l.do(t, call{body: steps(append(list, step("p1", "chat/completions", "", chat))...)})
+	row := l.row(t, "", r)
+	if r.status != 200 || r.header.Get("cf-aig-step") != "63" || len(row.Attempts) != 64 {
+		t.Errorf("%d, step %s, %d attempts", r.status, r.header.Get("cf-aig-step"), len(row.Attempts))
+	}
+	_, _, text, err := l.Get("/gateways/default/logs?per_page=1")
+	var shown struct{ Result []gateway.Row }
+	if err != nil || json.Unmarshal(text, &shown) != nil {
+		t.Fatalf("list: %s %v", text, err)
+	}
+	ids := map[string]string{}
+	for i := range shown.Result {
+		ids[shown.Result[i].ID] = shown.Result[i].Provider
+	}
+	if len(ids) != len(shown.Result) || ids[r.id()] != "p1" {
+		t.Errorf("%d attempts under %d ids; the request's is of %s", len(shown.Result), len(ids), ids[r.id()])
+	}
+}
+
 // TestNoStepBehindContent: once content of an answer went to the client, no other step is tried.
 func TestNoStepBehindContent(t *testing.T) {
 	l := newLab(t, "default: {}", "", "p0", "p1")
