@@ -24,7 +24,7 @@ type Config struct {
 	DataDir     string        `key:"data_dir" restart:"yes" default:"./sluice-data" help:"directory for log, databases and keys; one process each, no network file system"`
 	AdminToken  sluice.Secret `key:"admin_token" help:"token for the management API; needed when listening on more than loopback"`
 
-	MasterKey sluice.Secret `key:"master_key" restart:"yes" help:"key that seals the stored provider keys: 32 bytes in base64; without it it is in vault.key_file. To change it: the new one, a comma, the old one"`
+	MasterKey sluice.Secret `key:"master_key" restart:"yes" help:"key that seals the stored provider keys: 32 bytes in base64; empty: it is in vault.key_file. To change it: the new one, a comma, the old one"`
 
 	TLS       TLS                 `key:"tls"`
 	Hosts     map[string]Host     `key:"hosts" each:"host" env:"known" help:"custom host names: which account and gateway a host means; paths there begin at the provider"`
