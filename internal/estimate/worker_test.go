@@ -18,6 +18,58 @@ import (
 const noUsage = "data: {\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"delta\":{\"content\":\"hello world\"}}]}\n\n" +
 	"data: {\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
 
+// estimated sends a call that says so, gives it the answer, and returns its entry once its usage is as wanted. cut: the
+// answer breaks off.
+func estimated(t *testing.T, path, said, answer string, cut bool, wanted func(u *sluice.Usage) bool) (*proxytest.Gateway, sluice.LogEntry) {
+	t.Helper()
+	prices := price.Embedded()
+	w := estimate.NewWorker(func() *price.Catalogue { return prices }, slog.New(slog.DiscardHandler))
+	g := proxytest.NewOver(t, w.Watch, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, answer)
+		if cut {
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.Run(ctx, g.Log)
+	}()
+	_, _, _ = g.Do("POST", "openai/"+path, nil, strings.NewReader(`{"model":"gpt-4o","stream":true,`+said+`}`))
+	var e sluice.LogEntry
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if e = g.Row(); wanted(&e.Usage) {
+			break
+		}
+	}
+	stop()
+	<-done
+	return g, e
+}
+
+// TestWorkerCountsTokensBesideSearches: a count of searches must not keep the tokens of a stream that broke
+// off unknown.
+func TestWorkerCountsTokensBesideSearches(t *testing.T) {
+	const searches = `data: {"type":"response.output_item.done","output_index":0,"item":{"type":"web_search_call","action":{"type":"search"}}}` + "\n\n" +
+		`data: {"type":"response.output_text.delta","output_index":1,"delta":"hello world"}` + "\n\n"
+	_, e := estimated(t, "responses", `"input":"hello world"`, searches, true, func(u *sluice.Usage) bool {
+		_, known := u.Get(sluice.Output)
+		return known
+	})
+	in, _ := e.Usage.Get(sluice.Input)
+	out, _ := e.Usage.Get(sluice.Output)
+	n, _ := e.Usage.Get(sluice.WebSearches)
+	if in == 0 || out != 2 || n != 1 || e.Usage.Basis != sluice.BasisPartial {
+		t.Errorf("in %d, out %d, searches %d, basis %s", in, out, n, e.Usage.Basis)
+	}
+	if want := sluice.NanoUSD(in*2_500 + out*10_000 + 10_000_000); !e.Priced || e.Cost != want {
+		t.Errorf("cost = %d, %v; want %d", e.Cost, e.Priced, want)
+	}
+}
+
 func TestWorkerEstimatesWhatNobodyCounted(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -33,31 +85,7 @@ func TestWorkerEstimatesWhatNobodyCounted(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			prices := price.Embedded()
-			w := estimate.NewWorker(func() *price.Catalogue { return prices }, slog.New(slog.DiscardHandler))
-			g := proxytest.NewOver(t, w.Watch, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				_, _ = io.WriteString(w, tt.answer)
-				if tt.cut {
-					_ = http.NewResponseController(w).Flush()
-					panic(http.ErrAbortHandler)
-				}
-			})
-			ctx, stop := context.WithCancel(t.Context())
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				w.Run(ctx, g.Log)
-			}()
-			_, _, _ = g.Do("POST", "openai/chat/completions", nil, strings.NewReader(`{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hello world"}]}`))
-			var e sluice.LogEntry
-			for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-				if e = g.Row(); e.Usage.Known() {
-					break
-				}
-			}
-			stop()
-			<-done
+			g, e := estimated(t, "chat/completions", `"messages":[{"role":"user","content":"hello world"}]`, tt.answer, tt.cut, func(u *sluice.Usage) bool { return u.Known() })
 			in, _ := e.Usage.Get(sluice.Input)
 			out, _ := e.Usage.Get(sluice.Output)
 			if in != tt.in || out != tt.out || e.Usage.Basis != tt.basis {
