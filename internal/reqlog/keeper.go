@@ -43,7 +43,7 @@ type keeper struct {
 	stopped              bool        // by StopInserting
 	tight                atomic.Bool // low is not 0
 	low                  int         // 1: the disk is too low for bodies, 2: for rows too
-	tickets              uint64      // as of the last look, to see whether the log is idle
+	use                  use         // as of the last look, to see whether the process is idle
 	idle                 int         // looks in a row at which it was
 }
 

@@ -339,7 +339,7 @@ func TestEndDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestRecompressionGivesWay: traffic ends it, and the segment is as it was.
+// TestRecompressionGivesWay: what else the process does ends it, and a pause is not enough to begin.
 func TestRecompressionGivesWay(t *testing.T) {
 	dir := t.TempDir()
 	writeLog(t, dir, 4)
@@ -350,17 +350,17 @@ func TestRecompressionGivesWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.close()
+	p.use.cpu += time.Hour // as if nothing had been used since
 	if err := p.rest(packStep); err != nil {
-		t.Errorf("without traffic: %v", err)
+		t.Errorf("by itself: %v", err)
 	}
-	l.ring.mu.Lock()
-	l.ring.tickets += idleRecords
-	l.ring.mu.Unlock()
+	p.use.cpu -= time.Hour
 	if err := p.rest(packStep); !errors.Is(err, errBusy) {
-		t.Errorf("with traffic: %v", err)
+		t.Errorf("beside other work: %v", err)
 	}
 	k := &l.keeper
-	for range idleLooks - 1 { // a pause is not enough to begin
+	for range idleLooks - 1 {
+		k.use.cpu += time.Hour
 		k.repack(t.Context())
 	}
 	if l.catalog.view(l.catalog.get(1)).packed {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// idleRecords is how many records may come between two looks for the log to be called idle.
-	idleRecords = 2500
+	// idleShare is the share of one core, as its inverse, that the process may use to be called idle.
+	idleShare = 20
 	// idleLooks is how many times in a row it must have been: half a minute, for a pause in the traffic is
 	// no reason to begin what takes seconds.
 	idleLooks = 6
@@ -22,10 +22,10 @@ const (
 	packStep = 1 << 20
 )
 
-// repack recompresses the oldest finished segment that was not yet, when the log is idle.
+// repack recompresses the oldest finished segment that was not yet, when the process is idle.
 func (k *keeper) repack(ctx context.Context) {
 	k.idle++
-	if k.log.busy(&k.tickets, idleRecords) || k.low > 0 || k.bodiesFull.Load() {
+	if k.use.busy(0) || k.low > 0 || k.bodiesFull.Load() {
 		k.idle = 0
 	}
 	if k.idle < idleLooks {
@@ -42,14 +42,18 @@ func (k *keeper) repack(ctx context.Context) {
 	}
 }
 
-// busy reports whether more than most records came since the last look, whose count is in seen.
-func (l *Log) busy(seen *uint64, most uint64) bool {
-	l.ring.mu.Lock()
-	tickets := uint64(l.ring.tickets)
-	l.ring.mu.Unlock()
-	came := tickets - *seen
-	*seen = tickets
-	return came > most
+// use is how much CPU the process had used at the last look.
+type use struct {
+	cpu time.Duration
+	at  time.Time
+}
+
+// busy reports whether the process has used more than a share of a core since the last look, besides own.
+// Records alone do not tell: streams that are open for long make few.
+func (u *use) busy(own time.Duration) bool {
+	before := *u
+	u.cpu, u.at = cpuTime(), time.Now()
+	return u.cpu-before.cpu-own > u.at.Sub(before.at)/idleShare
 }
 
 // pack recompresses both files of s with zstd. Numbers of blocks and places in them stay; what is
@@ -81,7 +85,7 @@ type packer struct {
 	stored, bytes, packed []byte
 	work                  int
 	since                 time.Time
-	tickets               uint64 // as of the last rest
+	use                   use // as of the last rest
 }
 
 func newPacker(ctx context.Context, l *Log) (*packer, error) {
@@ -91,7 +95,7 @@ func newPacker(ctx context.Context, l *Log) (*packer, error) {
 		return nil, err
 	}
 	p := &packer{ctx: ctx, log: l, zstd: e, since: time.Now()}
-	l.busy(&p.tickets, 0)
+	p.use.busy(0)
 	return p, nil
 }
 
@@ -196,10 +200,11 @@ func (p *packer) rest(n int) error {
 	if p.work += n; p.work < packStep {
 		return p.ctx.Err()
 	}
-	if !sleep(p.ctx, time.Since(p.since)) {
+	took := time.Since(p.since)
+	if !sleep(p.ctx, took) {
 		return p.ctx.Err()
 	}
-	if p.log.busy(&p.tickets, idleRecords/5) {
+	if p.use.busy(took) {
 		return errBusy
 	}
 	p.work, p.since = 0, time.Now()
