@@ -147,6 +147,8 @@ func TestSecretsAreKeptNowhere(t *testing.T) {
 	}, `{"echo":"`+body.plant("an answer's body")+`"}`))
 	planted := `{"model":"gpt-4o-mini","messages":[{"role":"user","content":"` + body.plant("a request's body") + `"}]}`
 	sends(t, p, c, planted)
+	h := hay{}
+	stores(t, p, c, c.all["the admin's token"], h)
 
 	// A stream that runs for longer than a second leaves an open mark; then the process is killed.
 	up.Use(func(_ *rawhttp.Message, conn *upstream.Conn) bool {
@@ -160,7 +162,6 @@ func TestSecretsAreKeptNowhere(t *testing.T) {
 		url.QueryEscape(c.plant("a query that an open mark has")), c.plant("a header that an open mark has"), len(chat), chat)
 	began, id := time.Now(), logID(t, r)
 
-	h := hay{}
 	token := c.all["the admin's token"]
 	g.Eventually("an exchange that has run for two seconds, so that its mark is on disk", func() bool {
 		return time.Since(began) > 2*time.Second
