@@ -23,7 +23,7 @@ type indexer struct {
 	records []Record // room for indexRecords, used again and again
 	n       int
 	texts   []byte // the bytes of the batch's records, which their texts share: a Store keeps none of them
-	next    Pos             // after the last record that was read
+	next    Pos    // after the last record that was read
 	failing bool
 }
 
