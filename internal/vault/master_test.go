@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -138,7 +139,7 @@ func TestRowsCannotBeChangedOrMoved(t *testing.T) {
 		"another provider": "UPDATE credentials SET provider = 'openai'",
 		"another alias":    "UPDATE credentials SET alias = 'default'",
 		"more hosts":       `UPDATE credentials SET hosts = '["evil.example"]'`,
-		"one for another":  "UPDATE credentials SET sealed = (SELECT o.sealed FROM credentials o WHERE o.id <> credentials.id LIMIT 1) WHERE alias = 'vip'",
+		"one for another":  "UPDATE credentials SET sealed = (SELECT o.sealed FROM credentials o WHERE o.id <> credentials.id LIMIT 1) WHERE id = (SELECT MIN(id) FROM credentials)",
 		"cut":              "UPDATE credentials SET sealed = substr(sealed, 1, 24)",
 		"nothing":          "UPDATE credentials SET sealed = ''",
 	} {
@@ -148,7 +149,7 @@ func TestRowsCannotBeChangedOrMoved(t *testing.T) {
 				n.Account, n.Gateway, n.Provider, n.Alias = "victim", "live", "anthropic", "vip"
 			})
 			h.add(func(n *vault.New) {
-				n.Account, n.Gateway, n.Provider, n.Alias, n.Secret = "victim", "live", "anthropic", "vip2", sluice.NewSecret("another-0123456")
+				n.Account, n.Gateway, n.Provider, n.Alias, n.Weight, n.Secret = "victim", "live", "anthropic", "vip", 1, sluice.NewSecret("another-0123456")
 			})
 			h.around(func(h *house) { h.exec(query) })
 			if h.Locked() != nil || !strings.Contains(h.said.String(), "cannot be opened") {
@@ -162,7 +163,7 @@ func TestRowsCannotBeChangedOrMoved(t *testing.T) {
 					}
 				}
 			}
-			if want := 2 - strings.Count(query, "= 'vip'"); faults != want {
+			if want := 2 - strings.Count(query, "MIN(id)"); faults != want {
 				t.Errorf("%d of %d are refused", faults, want)
 			}
 		})
@@ -221,6 +222,34 @@ func TestRotation(t *testing.T) {
 	h.reopen()
 	if h.picked("") != secret {
 		t.Errorf("after the loss: %v", h.Locked())
+	}
+}
+
+// halfway is a store that takes no other data key.
+type halfway struct{ vault.Store }
+
+func (halfway) PutDataKey(context.Context, []byte, []byte) error {
+	return errors.New("the disk is full")
+}
+
+func TestARotationThatFailsHalfwayLosesNothing(t *testing.T) {
+	h := build(t)
+	h.add()
+	for range 10 { // more often than a file may have keys
+		v, err := vault.Open(t.Context(), vault.Options{Store: halfway{h.db}, Master: vault.Master{File: h.master()}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Rotate(t.Context()); err == nil {
+			t.Error("it went well")
+		}
+		if err := v.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	h.reopen()
+	if h.Locked() != nil || h.picked("") != secret {
+		t.Errorf("%v, %q", h.Locked(), h.picked(""))
 	}
 }
 

@@ -79,9 +79,7 @@ func (v *Vault) reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read provider keys: %w", err)
 	}
-	if err := v.unlock(ctx, sealed, len(list) > 0); err != nil {
-		return err
-	}
+	v.unlock(ctx, sealed, len(list) > 0)
 	uses := map[string]*use{}
 	if old := v.found.Load(); old != nil {
 		for _, c := range old.all {
@@ -96,13 +94,13 @@ func (v *Vault) reload(ctx context.Context) error {
 	return nil
 }
 
-// unlock opens the data key. needed: there are credentials that it sealed. Only a store's error is one: what
-// is wrong with the key is told by locked.
-func (v *Vault) unlock(ctx context.Context, sealed []byte, needed bool) error {
+// unlock opens the data key. needed: there are credentials that it sealed. What is wrong with it is told by
+// locked.
+func (v *Vault) unlock(ctx context.Context, sealed []byte, needed bool) {
 	v.data, v.sealed = nil, sealed
 	v.locked.Store(nil)
 	if sealed == nil && !needed {
-		return nil
+		return
 	}
 	list, err := v.master.read()
 	var data key
@@ -112,18 +110,18 @@ func (v *Vault) unlock(ctx context.Context, sealed []byte, needed bool) error {
 	}
 	if err != nil {
 		v.lock(ctx, err)
-		return nil
+		return
 	}
 	v.data = &data
 	if first {
-		return nil
+		return
 	}
 	// The master key is being changed: the new one stands before the one that sealed.
 	if err := v.reseal(ctx, list[0]); err != nil {
-		return err
+		v.logger.WarnContext(ctx, "the provider keys' data key is still sealed by the old master key: keep it", "error", err)
+		return
 	}
 	v.logger.InfoContext(ctx, "the provider keys' data key is sealed by a new master key: the old one is not needed any more", "master_key", v.master.place())
-	return nil
 }
 
 func (v *Vault) lock(ctx context.Context, cause error) {
