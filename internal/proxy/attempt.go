@@ -255,6 +255,9 @@ func (x *exchange) unanswered(ctx context.Context, o *outcome, err error) {
 	stage := upstream.StageRead
 	if failed, ok := errors.AsType[*upstream.Error](err); ok {
 		stage = failed.Stage
+		if failed.Retried != nil {
+			o.tries = append(o.tries, x.attemptOf(o, string(upstream.StageRead)))
+		}
 	}
 	o.fail(ctx, stage, err)
 	o.tries = append(o.tries, x.attemptOf(o, o.cause))

@@ -62,6 +62,7 @@ func (h *host) do(ctx context.Context, req *Request, start time.Time) (*Response
 		x.abandon()
 		x.resp.Timing.Retried = err
 		if cn, err = h.renew(ctx, x); err != nil {
+			err.Retried = x.resp.Timing.Retried
 			return nil, err
 		}
 		err = x.exchange(ctx, cn)
@@ -74,6 +75,7 @@ func (h *host) do(ctx context.Context, req *Request, start time.Time) (*Response
 			}
 		}
 		x.end(false)
+		err.Retried = x.resp.Timing.Retried
 		return nil, err
 	}
 	return &x.resp, nil
@@ -89,7 +91,7 @@ func (x *call) repeatable(err *Error) bool {
 func (x *call) exchange(ctx context.Context, cn *conn) *Error {
 	x.cn = cn
 	name := x.host.key.host
-	x.stop = context.AfterFunc(ctx, func() { cn.abort(&Error{StageCanceled, name, context.Cause(ctx)}) })
+	x.stop = context.AfterFunc(ctx, func() { cn.abort(&Error{Stage: StageCanceled, Host: name, Err: context.Cause(ctx)}) })
 	x.resp.Timing.Connected = time.Since(x.start)
 	x.resp.Timing.Reused = cn.used
 	cn.used = true
@@ -122,7 +124,7 @@ func (x *call) blame(sendErr error, err *Error) *Error {
 		}
 	}
 	if sendErr != nil {
-		return &Error{StageWrite, err.Host, sendErr}
+		return &Error{Stage: StageWrite, Host: err.Host, Err: sendErr}
 	}
 	return err
 }
@@ -139,15 +141,15 @@ func (x *call) readHead() (head, *Error) {
 		x.cn.skip(n)
 		switch {
 		case perr != nil:
-			return head{}, &Error{StageProtocol, name, perr}
+			return head{}, &Error{Stage: StageProtocol, Host: name, Err: perr}
 		case h.status >= 200:
 			return h, nil
 		case h.status == 101 && switches(x.req, h.fields):
 			return h, nil
 		case h.status == 101:
-			return head{}, &Error{StageProtocol, name, errSwitched}
+			return head{}, &Error{Stage: StageProtocol, Host: name, Err: errSwitched}
 		case interim == maxInterim:
-			return head{}, &Error{StageProtocol, name, errInterim}
+			return head{}, &Error{Stage: StageProtocol, Host: name, Err: errInterim}
 		}
 	}
 }
@@ -165,13 +167,13 @@ func (x *call) awaitHead() (int, *Error) {
 			n, err = scan.End(cn.rest)
 		}
 		if err != nil {
-			return 0, &Error{StageProtocol, x.host.key.host, err}
+			return 0, &Error{Stage: StageProtocol, Host: x.host.key.host, Err: err}
 		}
 		if n > 0 {
 			return n, nil
 		}
 		if len(cn.rest) >= maxHead {
-			return 0, &Error{StageProtocol, x.host.key.host, errLarge}
+			return 0, &Error{Stage: StageProtocol, Host: x.host.key.host, Err: errLarge}
 		}
 		// Once the head has begun, silence is a stall.
 		l, begun := x.first, len(cn.rest) > 0
@@ -199,7 +201,7 @@ func (x *call) failed(err error, l limit, otherwise Stage) *Error {
 	if err == io.EOF && otherwise != StageRead {
 		err = io.ErrUnexpectedEOF
 	}
-	return &Error{otherwise, x.host.key.host, err}
+	return &Error{Stage: otherwise, Host: x.host.key.host, Err: err}
 }
 
 // open makes the Response of a head, and finds out how its body ends.
@@ -339,7 +341,7 @@ func (x *call) readChunked(p []byte) (int, error) {
 		}
 		if err != nil {
 			// The data before the fault is good, and is given first.
-			err := x.broken(&Error{StageProtocol, x.host.key.host, err})
+			err := x.broken(&Error{Stage: StageProtocol, Host: x.host.key.host, Err: err})
 			if n > 0 {
 				return n, nil
 			}
@@ -373,7 +375,7 @@ func (x *call) whole() {
 // Close gives the connection up. When the body was not read to its end, it is closed.
 func (x *call) Close() error {
 	if x.cn != nil {
-		_ = x.broken(&Error{StageCanceled, x.host.key.host, errBodyClosed})
+		_ = x.broken(&Error{Stage: StageCanceled, Host: x.host.key.host, Err: errBodyClosed})
 	}
 	return nil
 }

@@ -84,11 +84,11 @@ func New(o Options) *Client {
 func (c *Client) Do(ctx context.Context, req *Request) (*Response, error) {
 	start := time.Now()
 	if err := req.check(); err != nil {
-		return nil, &Error{StageRequest, req.Host, err}
+		return nil, &Error{Stage: StageRequest, Host: req.Host, Err: err}
 	}
 	for {
 		if ctx.Err() != nil {
-			return nil, &Error{StageCanceled, req.Host, context.Cause(ctx)}
+			return nil, &Error{Stage: StageCanceled, Host: req.Host, Err: context.Cause(ctx)}
 		}
 		h, err := c.host(req)
 		if err != nil {
@@ -118,7 +118,7 @@ func (c *Client) host(req *Request) (*host, *Error) {
 	h, closed := c.hosts[k], c.closed
 	c.mu.RUnlock()
 	if closed {
-		return nil, &Error{StageDial, req.Host, errClosed}
+		return nil, &Error{Stage: StageDial, Host: req.Host, Err: errClosed}
 	}
 	if h != nil {
 		return h, nil
@@ -130,7 +130,7 @@ func (c *Client) host(req *Request) (*host, *Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, &Error{StageDial, req.Host, errClosed}
+		return nil, &Error{Stage: StageDial, Host: req.Host, Err: errClosed}
 	}
 	if other := c.hosts[k]; other != nil {
 		return other, nil

@@ -252,6 +252,21 @@ func TestRetriedIsTold(t *testing.T) {
 	})
 }
 
+// TestBothTriesAreTold: a call that died on a kept connection, and on a new one too.
+func TestBothTriesAreTold(t *testing.T) {
+	eachWay(t, func(t *testing.T, c *Client) {
+		dies := func(p *peer) { p.request() }
+		up := play(t, nil, func(p *peer) { p.request(); p.send(okAnswer); p.request() }, dies, dies)
+		req := get(up.host)
+		req.Repeatable = true
+		roundTrip(t, c, req)
+		_, err := c.Do(t.Context(), req)
+		if failed, ok := errors.AsType[*Error](err); !ok || failed.Retried == nil {
+			t.Errorf("%v does not tell of the try before it", err)
+		}
+	})
+}
+
 // TestEarlyAnswer has the upstream answer without reading a body of 16 MB, and go on or close.
 func TestEarlyAnswer(t *testing.T) {
 	const size = 16 << 20

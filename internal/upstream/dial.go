@@ -32,7 +32,7 @@ func (r *Rule) dialer(name string, private bool) *net.Dialer {
 func (h *host) connect(ctx context.Context, start time.Time, t Timeouts) (*conn, *Error) {
 	raw, err := h.dialRaw(ctx, start, t.Connect)
 	if err != nil {
-		return nil, &Error{dialStage(err), h.key.host, err}
+		return nil, &Error{Stage: dialStage(err), Host: h.key.host, Err: err}
 	}
 	cn := newConn(h, raw)
 	if !h.key.tls {
@@ -51,7 +51,7 @@ func (h *host) connect(ctx context.Context, start time.Time, t Timeouts) (*conn,
 		if isALPNRefusal(err) {
 			err = errNoHTTP1
 		}
-		return nil, &Error{StageTLS, h.key.host, err}
+		return nil, &Error{Stage: StageTLS, Host: h.key.host, Err: err}
 	}
 	cn.nc = secure
 	return cn, nil

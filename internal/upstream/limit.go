@@ -31,7 +31,7 @@ func (l limit) sooner(m limit) limit {
 func (l limit) passed(now time.Time) bool { return !l.at.IsZero() && !now.Before(l.at) }
 
 func (l limit) failure(host string) *Error {
-	return &Error{l.stage, host, fmt.Errorf("nothing within %v", l.after)}
+	return &Error{Stage: l.stage, Host: host, Err: fmt.Errorf("nothing within %v", l.after)}
 }
 
 // timer is a time.Timer for a limit; for one that never passes there is none.

@@ -86,7 +86,7 @@ func (c *Client) newHost(k hostKey) (*host, *Error) {
 	h.std.Store(c.o.Transport == "std")
 	if a, err := netip.ParseAddr(h.name); err == nil {
 		if err := c.o.Rule.check(h.name, a, k.private); err != nil {
-			return nil, &Error{StageAddress, k.host, err}
+			return nil, &Error{Stage: StageAddress, Host: k.host, Err: err}
 		}
 	}
 	if c.o.Proxy != nil {
@@ -96,7 +96,7 @@ func (c *Client) newHost(k hostKey) (*host, *Error) {
 		}
 		proxy, err := c.o.Proxy(&u)
 		if err != nil {
-			return nil, &Error{StageProxy, k.host, err}
+			return nil, &Error{Stage: StageProxy, Host: k.host, Err: err}
 		}
 		h.proxied = proxy != nil
 	}
@@ -129,7 +129,7 @@ func (h *host) take(x *call) (*conn, *waiter, *Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.gone {
-		return nil, nil, &Error{StageDial, h.key.host, errGone}
+		return nil, nil, &Error{Stage: StageDial, Host: h.key.host, Err: errGone}
 	}
 	h.used = now
 	for len(h.idle) > 0 {
@@ -155,7 +155,7 @@ func (h *host) renew(ctx context.Context, x *call) (*conn, *Error) {
 	if h.gone {
 		h.open--
 		h.mu.Unlock()
-		return nil, &Error{StageDial, h.key.host, errClosed}
+		return nil, &Error{Stage: StageDial, Host: h.key.host, Err: errClosed}
 	}
 	w := &waiter{got: make(chan delivery, 1), call: x, fresh: true}
 	h.start(w)
@@ -175,14 +175,14 @@ func (h *host) wait(ctx context.Context, w *waiter) (*conn, *Error) {
 		case d := <-w.got:
 			return d.cn, d.err
 		case <-ctx.Done():
-			return nil, h.leave(w, &Error{StageCanceled, h.key.host, context.Cause(ctx)})
+			return nil, h.leave(w, &Error{Stage: StageCanceled, Host: h.key.host, Err: context.Cause(ctx)})
 		case <-timer.c():
 		}
 		if first := w.call.first; first.passed(time.Now()) {
 			return nil, h.leave(w, first.failure(h.key.host))
 		}
 		if !h.ownsDial(w) {
-			return nil, h.leave(w, &Error{StageBusy, h.key.host, fmt.Errorf("no free connection within %v", t.Connect)})
+			return nil, h.leave(w, &Error{Stage: StageBusy, Host: h.key.host, Err: fmt.Errorf("no free connection within %v", t.Connect)})
 		}
 		timer.stop()
 		timer = newTimer(w.call.first)
@@ -257,7 +257,7 @@ func (h *host) connectSafely(ctx context.Context, start time.Time, t Timeouts) (
 	defer func() {
 		if cause := recover(); cause != nil {
 			h.c.log.ErrorContext(ctx, "panic in a dial", "host", h.key.host, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
-			cn, err = nil, &Error{StageDial, h.key.host, fmt.Errorf("panic: %v", cause)}
+			cn, err = nil, &Error{Stage: StageDial, Host: h.key.host, Err: fmt.Errorf("panic: %v", cause)}
 		}
 	}()
 	return h.connect(ctx, start, t)
@@ -385,7 +385,7 @@ func (h *host) shut() {
 	for d := range h.dials {
 		d.cancel()
 	}
-	h.failQueue(&Error{StageDial, h.key.host, errClosed})
+	h.failQueue(&Error{Stage: StageDial, Host: h.key.host, Err: errClosed})
 	h.mu.Unlock()
 	for _, cn := range idle {
 		cn.nc.Close()

@@ -91,7 +91,7 @@ func (s *standard) do(ctx context.Context, h *host, req *Request, start time.Tim
 	hreq, err := w.request(req, h.proxied)
 	if err != nil {
 		w.end()
-		return nil, &Error{StageRequest, req.Host, err}
+		return nil, &Error{Stage: StageRequest, Host: req.Host, Err: err}
 	}
 	res, err := s.transport(h).RoundTrip(hreq)
 	if err == nil && res.StatusCode == http.StatusSwitchingProtocols {
@@ -100,6 +100,7 @@ func (s *standard) do(ctx context.Context, h *host, req *Request, start time.Tim
 	}
 	if err != nil {
 		failure := w.blame(err)
+		failure.Retried = w.times().Retried
 		w.end()
 		return nil, failure
 	}
@@ -277,7 +278,7 @@ func (b *stdBody) end(err error) {
 	case err != io.EOF:
 		b.err = b.w.blameBody(err)
 	case b.closeNotify && b.w.cutBelowTLS():
-		b.err = &Error{StageBody, b.w.host, io.ErrUnexpectedEOF}
+		b.err = &Error{Stage: StageBody, Host: b.w.host, Err: io.ErrUnexpectedEOF}
 	default:
 		b.err = io.EOF
 	}
@@ -288,7 +289,7 @@ func (b *stdBody) end(err error) {
 // Close is io.Closer's.
 func (b *stdBody) Close() error {
 	if b.err == nil {
-		b.err = &Error{StageCanceled, b.w.host, errBodyClosed}
+		b.err = &Error{Stage: StageCanceled, Host: b.w.host, Err: errBodyClosed}
 		b.w.end() // first: net/http would read on for a while to save the connection
 		b.from.Close()
 	}

@@ -372,6 +372,6 @@ func FuzzRequest(f *testing.F) {
 }
 
 func ExampleError() {
-	fmt.Println(&Error{StageDial, "api.example.com", io.ErrUnexpectedEOF})
+	fmt.Println(&Error{Stage: StageDial, Host: "api.example.com", Err: io.ErrUnexpectedEOF})
 	// Output: dial api.example.com: unexpected EOF
 }

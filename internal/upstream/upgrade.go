@@ -43,7 +43,7 @@ func (s *switched) Read(p []byte) (int, error) {
 func (x *call) leave(h head) *Error {
 	cn, name := x.cn, x.host.key.host
 	if !x.stop() {
-		return &Error{StageCanceled, name, context.Canceled} // the connection is closed, or about to be
+		return &Error{Stage: StageCanceled, Host: name, Err: context.Canceled} // the connection is closed, or about to be
 	}
 	x.cn = nil
 	r := &x.resp
@@ -73,7 +73,7 @@ func (w *watch) leave(req *Request, res *http.Response) (*Response, error) {
 	stream, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || !switches(req, fields) {
 		res.Body.Close()
-		return nil, &Error{StageProtocol, w.host, errSwitched}
+		return nil, &Error{Stage: StageProtocol, Host: w.host, Err: errSwitched}
 	}
 	w.mu.Lock()
 	conn := w.conn

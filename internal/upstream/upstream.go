@@ -119,6 +119,8 @@ type Error struct {
 	Stage Stage
 	Host  string
 	Err   error // for the log; may name addresses
+	// Retried is as Timing's: the call was made twice, and neither try had an answer.
+	Retried error
 }
 
 // Error is for logs.

@@ -195,7 +195,7 @@ func (w *watch) own() *Error {
 	if e, ok := errors.AsType[*Error](cause); ok {
 		return e
 	}
-	return &Error{StageCanceled, w.host, cause}
+	return &Error{Stage: StageCanceled, Host: w.host, Err: cause}
 }
 
 // blame gives an error of RoundTrip its stage.
@@ -204,7 +204,7 @@ func (w *watch) blame(err error) *Error {
 		return e
 	}
 	if serr := w.gate.failure(); serr != nil {
-		return &Error{StageSource, w.host, serr}
+		return &Error{Stage: StageSource, Host: w.host, Err: serr}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -219,7 +219,7 @@ func (w *watch) blame(err error) *Error {
 	case isOp && op.Op == "write":
 		stage = StageWrite
 	}
-	return &Error{stage, w.host, err}
+	return &Error{Stage: stage, Host: w.host, Err: err}
 }
 
 // connectStage is the stage of an error before there was a connection. Mutex held.
@@ -243,7 +243,7 @@ func (w *watch) blameBody(err error) *Error {
 		return e
 	}
 	if serr := w.gate.failure(); serr != nil {
-		return &Error{StageSource, w.host, serr}
+		return &Error{Stage: StageSource, Host: w.host, Err: serr}
 	}
-	return &Error{StageBody, w.host, err}
+	return &Error{Stage: StageBody, Host: w.host, Err: err}
 }

@@ -57,7 +57,7 @@ func (w *writer) run(c *Client, head *[]byte) {
 	}
 	if err := w.copy(c); err != nil {
 		// The upstream must not take what it has for the whole: no proper end, the connection breaks.
-		w.cn.abort(&Error{StageSource, w.cn.host.key.host, err})
+		w.cn.abort(&Error{Stage: StageSource, Host: w.cn.host.key.host, Err: err})
 		w.err = err
 	}
 }
