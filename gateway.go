@@ -30,9 +30,9 @@ type Gateway struct {
 	Retry                   Retry
 	RequestTimeout          time.Duration // to the first byte of a try; 0: none of its own; ours
 	Hedge                   int           // most hedged calls, percent of all; 0: none; ours
+	ByokOnly                bool          // no call without a provider key, the caller's or a stored one
 
 	// What follows is stored and shown, and acted on by later stages.
-	ByokOnly              bool
 	LogClassification     bool
 	LogManagement         *int64 // most log entries; nil: no bound of its own
 	LogManagementStrategy string // "STOP_INSERTING", "DELETE_OLDEST" or ""

@@ -59,6 +59,9 @@ func (a *App) warnings() []string {
 			list = append(list, "hosts."+name+": "+err.Error()+", so its calls are refused")
 		}
 	}
+	if e := a.vault.Locked(); e != nil {
+		list = append(list, e.Msg+": "+e.Hint)
+	}
 	if loaded.Config.LoopbackOnly() {
 		return list
 	}

@@ -24,7 +24,7 @@ import (
 // is of what the reference does not have. A test holds the bounds against those of the configuration file.
 type Settings struct {
 	Authentication          bool            `json:"authentication" doc:"callers need a gateway token"`
-	ByokOnly                bool            `json:"byok_only" doc:"only calls with a provider key of their own"`
+	ByokOnly                bool            `json:"byok_only" doc:"no call without a provider key: the caller's own, or a stored one"`
 	CacheInvalidateOnUpdate bool            `json:"cache_invalidate_on_update" required:"true" doc:"a change of the settings forgets cached answers"`
 	CacheTTL                int64           `json:"cache_ttl" required:"true" minimum:"0" maximum:"3153600000" unit:"s" doc:"how long answers are cached; 0 or null: off, stored as 0"`
 	CollectLogs             bool            `json:"collect_logs" required:"true" doc:"write a log entry for each request"`

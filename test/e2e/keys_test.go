@@ -105,8 +105,10 @@ func TestAStoredKeyThroughItsLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	again()
-	if out := g.Output(); !strings.Contains(out, "master.key") || !strings.Contains(out, "backup") {
-		t.Errorf("it said %s", out)
+	for what, text := range map[string]string{"it said": g.Output(), "status tells": g.Status()} {
+		if !strings.Contains(text, "master.key") || !strings.Contains(text, "backup") {
+			t.Errorf("%s %s", what, text)
+		}
 	}
 	if resp, body := g.Post("openai", "chat/completions", chat, "cf-aig-authorization", "Bearer "+token.Value); resp.StatusCode != 503 || len(up.Take()) != 0 {
 		t.Errorf("without the master key: %d %s", resp.StatusCode, body)
