@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -396,6 +397,7 @@ func TestUniversalSocketInterleaves(t *testing.T) {
 	const streams = 20
 	open := make(chan string, streams+1)
 	step := make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(step) })
 	g := proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
 		asked, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -408,6 +410,7 @@ func TestUniversalSocketInterleaves(t *testing.T) {
 			}
 		}
 	}, func(c *config.Config) { c.WebSocket.Streams = streams })
+	t.Cleanup(goOn) // or the provider's end waits for them
 	c := dialUniversal(t, g, nil)
 	for i := range streams {
 		say(t, c, websocket.MessageText, create(chatStep(fmt.Sprintf("e%d", i), fmt.Sprintf(`{"id":"e%d"}`, i))))
@@ -425,7 +428,7 @@ func TestUniversalSocketInterleaves(t *testing.T) {
 				t.Fatalf("%s", f.text)
 			}
 			refused = true
-			close(step) // the others go on
+			goOn()
 		case "universal.stream":
 			got[f.Metadata.EventID] = append(got[f.Metadata.EventID], string(f.Response))
 		case "universal.done":
@@ -845,6 +848,22 @@ func TestUniversalSocketEnds(t *testing.T) {
 	}
 }
 
+// TestUniversalSocketNothingBehindGoodbye: whoever has said goodbye is told no more of what it had asked for.
+func TestUniversalSocketNothingBehindGoodbye(t *testing.T) {
+	began, left := make(chan struct{}, 1), make(chan struct{}, 1)
+	g := proxytest.New(t, hanging(began, left), nil)
+	c, r := rawUniversal(t, g)
+	mask := &[4]byte{1, 2, 3, 4}
+	_, _ = c.Write(wsframe.Append(nil, wsframe.Text, create(chatStep("e", `{}`)), mask))
+	<-began
+	_, _ = c.Write(wsframe.AppendClose(nil, 1000, "", mask))
+	<-left
+	got, err := io.ReadAll(r)
+	if err != nil || bytes.Contains(got, []byte("universal.error")) || !bytes.HasSuffix(got, wsframe.AppendClose(nil, 1000, "", nil)) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // closes gathers the codes of Close frames.
 type closes struct{ codes *[]int }
 
@@ -906,4 +925,40 @@ func TestUniversalSocketManyAtOnce(t *testing.T) {
 	all.Wait()
 	g.WaitRows(conns * each)
 	unused(t, g)
+}
+
+// BenchmarkUniversalSocket is a chat of 1 KB, one after another: posted, and over a WebSocket.
+func BenchmarkUniversalSocket(b *testing.B) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, socketAnswer)
+	}))
+	b.Cleanup(up.Close)
+	g := proxytest.Start(b, up.URL, nil)
+	request := chatStep("e", `{"model":"gpt-4o-mini","x":"`+strings.Repeat("x", 1000)+`"}`)
+	b.Run("post", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if resp, _, err := g.Do("POST", "", nil, strings.NewReader(request)); err != nil || resp.StatusCode != 200 {
+				b.Fatal(resp, err)
+			}
+		}
+	})
+	b.Run("socket", func(b *testing.B) {
+		c, _, err := websocket.Dial(b.Context(), "ws"+strings.TrimPrefix(g.URL, "http")+"/v1/default/default", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = c.CloseNow() }()
+		message := create(request)
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := c.Write(b.Context(), websocket.MessageText, message); err != nil {
+				b.Fatal(err)
+			}
+			if _, text, err := c.Read(b.Context()); err != nil || !bytes.Contains(text, []byte(`"status":200`)) {
+				b.Fatalf("%s, %v", text, err)
+			}
+		}
+	})
 }
