@@ -66,6 +66,29 @@ func TestGatewaysThroughTheReferencesSDK(t *testing.T) {
 			t.Errorf("listed %q; want %q", s.Listed, s.IDs)
 		}
 	})
+	t.Run("provider keys are stored, and not shown", func(t *testing.T) {
+		var s struct {
+			Sent, Created map[string]any
+			Listed        []map[string]any
+			Taken         struct{ Status int }
+			Tries         int
+		}
+		tell("keys", &s)
+		for name, want := range s.Sent {
+			if !reflect.DeepEqual(s.Created[name], want) {
+				t.Errorf("%s: sent %v, created %v", name, want, s.Created[name])
+			}
+		}
+		if len(s.Listed) != 1 || !reflect.DeepEqual(s.Listed[0], s.Created) {
+			t.Errorf("created %v\nlisted %v", s.Created, s.Listed)
+		}
+		if s.Created["gateway_id"] != "keys" || s.Created["secret_preview"] != "****wxyz" || s.Created["secret_id"] == "" || s.Created["secret"] != nil {
+			t.Errorf("created %v", s.Created)
+		}
+		if s.Taken.Status != 409 || s.Tries != 1 {
+			t.Errorf("a taken alias: %d, tried %d times", s.Taken.Status, s.Tries)
+		}
+	})
 	t.Run("refusals are the SDK's errors, and not repeated", func(t *testing.T) {
 		type refusal struct {
 			Name   string

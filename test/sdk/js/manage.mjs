@@ -75,6 +75,16 @@ const story = (base) => {
       for await (const g of gateways.list({ account_id, search: "page-", per_page: 10 })) listed.push(g.id);
       return { ids, listed };
     },
+    keys: async () => {
+      await gateways.create({ account_id, id: "keys", ...bare });
+      const sent = { provider_slug: "openai", alias: "production", default_config: true, rate_limit: 100, rate_limit_period: 60 };
+      const created = await gateways.providerConfigs.create("keys", { account_id, ...sent, secret: "sk-proj-0123456789abcdefwxyz" });
+      const listed = [];
+      for await (const k of gateways.providerConfigs.list("keys", { account_id })) listed.push(k);
+      calls.length = 0;
+      const taken = await refused(gateways.providerConfigs.create("keys", { account_id, ...sent, secret: "sk-another" }));
+      return { sent, created, listed, taken, tries: calls.length };
+    },
     refused: async () => {
       await gateways.create({ account_id, id: "taken", ...bare });
       calls.length = 0;
