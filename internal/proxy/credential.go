@@ -35,10 +35,10 @@ const maxKeys = 4
 // an answer that a stored key has paid for is not for everybody.
 func (p *Proxy) credentials(_ context.Context, x *exchange) error {
 	if x.steps == nil {
-		return x.lend(&x.step, x.out, "")
+		return x.lend(&x.step, x.out, -1)
 	}
 	for i := range x.steps {
-		if err := x.lend(&x.steps[i], x.steps[i].fields, fmt.Sprintf("[%d].headers.", i)); err != nil {
+		if err := x.lend(&x.steps[i], x.steps[i].fields, i); err != nil {
 			return err
 		}
 	}
@@ -46,9 +46,8 @@ func (p *Proxy) credentials(_ context.Context, x *exchange) error {
 	return nil
 }
 
-// lend gives a step a stored key, where it is to have one. field is what stands before the name of a field
-// in errors.
-func (x *exchange) lend(s *step, fields sluice.Header, field string) error {
+// lend gives a step a stored key, where it is to have one. i is its index in a universal request, -1 in another.
+func (x *exchange) lend(s *step, fields sluice.Header, i int) error {
 	keys := x.proxy.vault.Keys(x.gateway.Account, x.gateway.ID, s.provider.Slug)
 	alias, needed := s.control.alias, x.gateway.ByokOnly || s.control.ownKey
 	if keys == nil && alias == "" && !needed { // as a rule
@@ -58,7 +57,7 @@ func (x *exchange) lend(s *step, fields sluice.Header, field string) error {
 		return nil
 	}
 	if keys == nil {
-		return noKey(s, nil, field)
+		return noKey(s, nil, i)
 	}
 	if !x.trusted {
 		return &sluice.Error{
@@ -69,7 +68,7 @@ func (x *exchange) lend(s *step, fields sluice.Header, field string) error {
 	}
 	pool := keys.Pool(alias)
 	if pool == nil {
-		return noKey(s, keys, field)
+		return noKey(s, keys, i)
 	}
 	all := pool.All()
 	if len(all) == 0 {
@@ -95,8 +94,11 @@ func (x *exchange) lend(s *step, fields sluice.Header, field string) error {
 }
 
 // noKey is the refusal of a step without any credential.
-func noKey(s *step, keys *vault.Keys, field string) error {
-	e := &sluice.Error{Kind: sluice.KindNoCredential, Field: field + "cf-aig-byok-alias"}
+func noKey(s *step, keys *vault.Keys, i int) error {
+	e := &sluice.Error{Kind: sluice.KindNoCredential, Field: "cf-aig-byok-alias"}
+	if i >= 0 {
+		e.Field = fmt.Sprintf("[%d].headers.", i) + e.Field
+	}
 	if s.control.alias == "" && keys == nil {
 		e.Field = s.provider.Auth.Header
 		e.Msg = "the call needs a provider key: this gateway, or the call, lets none through without (byok_only, cf-aig-no-wholesale)"
