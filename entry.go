@@ -115,7 +115,7 @@ type LogEntry struct {
 	Endpoint string // name in the endpoint table: "chat/completions", "messages"; "" unknown
 	Method   string
 	Path     string // after the provider, with the query, credentials in it redacted
-	Type     string // what surface it came by: "" provider endpoint; later "universal", "websocket", …
+	Type     string // what surface it came by: "" provider endpoint, "universal", "websocket" (the same, as messages), "realtime"
 
 	Status    int // what the client got; 499 when it left before a status was sent; 0: not answered
 	Success   bool
