@@ -60,6 +60,7 @@ func (x *exchange) try(ctx context.Context, more bool) error {
 			n--
 			continue
 		}
+		x.veil(&o)
 		if o.cause == "" || n == tries || !x.again(&o) || ctx.Err() != nil {
 			return x.accept(ctx, &o)
 		}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -203,6 +204,17 @@ func (x *exchange) anotherKey(ctx context.Context, o *outcome) bool {
 	x.show(c)
 	x.rewrite()
 	return true
+}
+
+// veil puts stars in place of the stored key where an error answer repeats it, as some servers do: the caller
+// is not to see it, nor is the log. The answer keeps its length. One that is encoded is not looked into.
+func (x *exchange) veil(o *outcome) {
+	if x.lent == nil || o.err != nil || o.answer.status < 400 || o.answer.body == nil || !identity(o.answer.header.Get("Content-Encoding")) {
+		return
+	}
+	secret := []byte(x.lent.chosen.Secret().Reveal())
+	text, err := io.ReadAll(io.LimitReader(o.answer.body, held))
+	o.push(bytes.ReplaceAll(text, secret, bytes.Repeat([]byte("*"), len(secret))), err)
 }
 
 // refusalOf reports whether an answer refuses the credential: it is not good, not for this, or used up.

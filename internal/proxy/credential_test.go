@@ -18,6 +18,7 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/proxy/proxytest"
+	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/vault"
 	"github.com/sluicehq/sluice/internal/wire/wsframe"
 )
@@ -415,6 +416,37 @@ func TestAStoredKeyIsNotLogged(t *testing.T) {
 	}
 	if got, err := b.Vault.Get("default", "default", c.ID); err != nil || got.LastUsed.IsZero() {
 		t.Errorf("last use %v, %v", got.LastUsed, err)
+	}
+}
+
+// TestARepeatedKeyIsVeiled: an error answer that shows the stored key does not show it to the caller, nor the log.
+func TestARepeatedKeyIsVeiled(t *testing.T) {
+	const secret = "sk-canary-0123456789"
+	for _, stream := range []bool{false, true} {
+		b := &bank{t: t}
+		b.Gateway = proxytest.New(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"error":{"message":"wrong key: `+r.Header.Get("Authorization")+`"}}`)
+		}, nil)
+		_, value, err := b.Tokens.Create(t.Context(), auth.New{Name: "app", Account: "default", Permissions: auth.Run}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.token = value.Reveal()
+		b.store(secret)
+		resp, text := post(b.Gateway, "openai/chat/completions", chat("", stream), b.fields("token", "cf-aig-max-attempts: 2", "cf-aig-retry-delay: 0"))
+		want := `{"error":{"message":"wrong key: Bearer ` + strings.Repeat("*", len(secret)) + `"}}`
+		if resp.StatusCode != 401 || text != want {
+			t.Errorf("%d %s", resp.StatusCode, text)
+		}
+		row := b.WaitRows(1)[0]
+		if stored := string(b.Body(row, reqlog.ResponseSide)); stored != want || strings.Contains(fmt.Sprintf("%+v", row), "canary") {
+			t.Errorf("logged %s, %+v", stored, row)
+		}
+		if resp, text := post(b.Gateway, "openai/chat/completions", chat("", stream), b.fields("Authorization: Bearer "+secret)); resp.StatusCode != 401 || !strings.Contains(text, secret) {
+			t.Errorf("the caller's own: %d %s", resp.StatusCode, text)
+		}
 	}
 }
 
