@@ -358,7 +358,8 @@ func TestRecompressionGivesWay(t *testing.T) {
 	if err := p.rest(packStep); !errors.Is(err, errBusy) {
 		t.Errorf("beside other work: %v", err)
 	}
-	k := &l.keeper
+	var k keeper // the log's own is at work
+	k.init(l, Retention{})
 	for range idleLooks - 1 {
 		k.use.cpu += time.Hour
 		k.repack(t.Context())
