@@ -81,8 +81,8 @@ type boundedBody struct {
 func (b *boundedBody) Read(p []byte) (int, error) {
 	b.bound(time.Now().Add(b.pause))
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		b.bound(time.Time{}) // the answer may take its time
+	if err == io.EOF {
+		b.bound(time.Time{}) // the answer may take its time; after another error net/http is not to wait for the rest
 	}
 	return n, err
 }

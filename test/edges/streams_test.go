@@ -390,9 +390,9 @@ func TestNoRoomIsLogged(t *testing.T) {
 func TestRefusalsAreLogged(t *testing.T) {
 	p := start(t, "", upstream.JSON(200, answered))
 	for name, request := range map[string]string{
-		"an unknown provider": strings.Replace(post("Connection: close\r\n", chat), "/openai/", "/nosuch/", 1),
-		"a path that climbs":  strings.Replace(post("Connection: close\r\n", chat), "/chat/", "/../", 1),
-		"an upgrade":          "GET " + root + "/realtime HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n",
+		"an unknown provider":            strings.Replace(post("Connection: close\r\n", chat), "/openai/", "/nosuch/", 1),
+		"a path that climbs":             strings.Replace(post("Connection: close\r\n", chat), "/chat/", "/../", 1),
+		"an upgrade where there is none": "GET /v1/default/default/echo/realtime HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := rawhttp.Do(p.Addr, request)
