@@ -313,21 +313,21 @@ func (x *exchange) hold(ctx context.Context, o *outcome, patience time.Duration,
 		case seen&wire.SeenError != 0:
 			o.cause, o.part.Retry = "error_event", true
 			o.push(read, err)
-			o.spent(meter)
+			x.spent(o, meter)
 			return
 		case streamed && seen&(wire.SeenContent|wire.SeenEnd) != 0, streamed && meter == nil && n > 0:
 			o.push(read, err)
 			return
 		case err == io.EOF && o.answer.byClose && meter != nil && seen&wire.SeenEnd == 0:
 			o.lost(ctx, &upstream.Error{Stage: upstream.StageBody, Host: x.target.Host, Err: io.ErrUnexpectedEOF})
-			o.spent(meter)
+			x.spent(o, meter)
 			return
 		case err == io.EOF:
 			o.push(read, err)
 			return
 		case err != nil:
 			o.lost(ctx, err)
-			o.spent(meter)
+			x.spent(o, meter)
 			return
 		}
 	}
@@ -382,11 +382,15 @@ func (o *outcome) lost(ctx context.Context, err error) {
 }
 
 // spent notes what an answer that is not delivered has cost: what its meter saw before it ended.
-func (o *outcome) spent(meter wire.Meter) {
+func (x *exchange) spent(o *outcome, meter wire.Meter) {
 	if meter == nil || len(o.tries) == 0 {
 		return
 	}
-	defer func() { _ = recover() }() // a fault of the meter's costs a count, not the request
+	defer func() {
+		if cause := recover(); cause != nil { // a fault of the meter's costs a count, not the request
+			x.proxy.panicked(x.id, cause)
+		}
+	}()
 	r := meter.Close()
 	if r.Usage.Known() {
 		r.Usage.Basis = sluice.BasisPartial
