@@ -12,6 +12,13 @@ import (
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
+// analyticsRoutes are those of sums.
+func analyticsRoutes() []route {
+	return []route{
+		get(RoleViewer, scope+"/analytics", "get-analytics", "Sums over time, from roll-ups", handle((*server).getAnalytics)),
+	}
+}
+
 // AnalyticsInput are the parameters of sums over time.
 type AnalyticsInput struct {
 	AccountPath

@@ -2,10 +2,20 @@ package admin
 
 import (
 	"context"
+	"net/http"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/cache"
 )
+
+// cacheRoutes are those of the response cache.
+func cacheRoutes() []route {
+	return []route{
+		get(RoleViewer, scope+"/cache", "get-cache", "What the response cache holds of an account, and did (ours)", handle((*server).getCache)),
+		get(RoleViewer, scope+"/gateways/{gateway}/cache", "get-gateway-cache", "What the response cache holds of a gateway, and did (ours)", handle((*server).getGatewayCache)),
+		change(http.MethodDelete, scope+"/gateways/{gateway}/cache", "purge-cache", "Forget stored answers of a gateway (ours)", handle((*server).purgeCache)),
+	}
+}
 
 // Cache is what the handlers need of the response cache; *cache.Cache is one.
 type Cache interface {

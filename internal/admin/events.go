@@ -21,6 +21,13 @@ import (
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
+// eventRoutes are those of streams of events.
+func eventRoutes() []route {
+	return []route{
+		get(RoleViewer, scope+"/events", "follow-events", "Follow log entries as they come, as server-sent events", handle((*server).followEvents)),
+	}
+}
+
 const (
 	maxSubs = 8
 	// tickEvery is how often a stream says that it lives and how far it has come.

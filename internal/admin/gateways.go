@@ -14,6 +14,18 @@ import (
 	"github.com/sluicehq/sluice/internal/gateway"
 )
 
+// gatewayRoutes are those of gateways.
+func gatewayRoutes() []route {
+	return []route{
+		get(RoleViewer, scope+"/gateways", "list-gateways", "List gateways", handle((*server).listGateways)),
+		change(http.MethodPost, scope+"/gateways", "create-gateway", "Create a gateway", handleGateway((*server).createGateway)),
+		change(http.MethodPut, scope+"/gateways/{gateway}", "update-gateway", "Update a gateway: what is left out stays, null sets back", handleGateway((*server).updateGateway)),
+		change(http.MethodDelete, scope+"/gateways/{gateway}", "delete-gateway", "Delete a gateway", handle((*server).deleteGateway)),
+		get(RoleViewer, scope+"/gateways/{gateway}", "get-gateway", "Get a gateway", handle((*server).getGateway)),
+		get(RoleViewer, scope+"/gateways/{gateway}/url/{provider}", "get-gateway-url", "Get the address to call a provider at", handle((*server).getURL)),
+	}
+}
+
 // AccountPath is the part of a path that names the account.
 type AccountPath struct {
 	Account string `path:"account" doc:"account id, or an alias of one"`

@@ -11,6 +11,18 @@ import (
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
+// logRoutes are those of log entries.
+func logRoutes() []route {
+	const logs = scope + "/gateways/{gateway}/logs"
+	return []route{
+		get(RoleViewer, logs, "list-logs", "List log entries", handle((*server).listLogs)),
+		// An entry's details hold the heads of its bodies, so they need what bodies need.
+		get(RoleEditor, logs+"/{id}", "get-log", "Get a log entry", handle((*server).getLog)),
+		get(RoleEditor, logs+"/{id}/request", "get-log-request", "Get the stored request body", handle((*server).getRequestBody)),
+		get(RoleEditor, logs+"/{id}/response", "get-log-response", "Get the stored response body", handle((*server).getResponseBody)),
+	}
+}
+
 // ListLogsInput are the parameters of a list of entries: the reference's, its older ones, and ours.
 type ListLogsInput struct {
 	GatewayPath

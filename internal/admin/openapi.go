@@ -9,6 +9,14 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 )
 
+// documentRoutes is how the API describes itself.
+func documentRoutes() []route {
+	return []route{
+		get(RoleViewer, prefix+"/openapi.json", "openapi-json", "This API as an OpenAPI 3.1 document", handle((*server).openAPIJSON)),
+		get(RoleViewer, prefix+"/openapi.yaml", "openapi-yaml", "This API as an OpenAPI 3.1 document, YAML", handle((*server).openAPIYAML)),
+	}
+}
+
 // document is the OpenAPI document in both its forms.
 type document struct{ json, yaml []byte }
 

@@ -8,6 +8,14 @@ import (
 	sluice "github.com/sluicehq/sluice"
 )
 
+// priceRoutes are those of prices.
+func priceRoutes() []route {
+	return []route{
+		get(RoleViewer, scope+"/prices", "get-prices", "Which price catalogue is in use", handle((*server).getPrices)),
+		process(change(http.MethodPost, scope+"/prices/refresh", "refresh-prices", "Read the price catalogue anew from its source", handle((*server).refreshPrices))),
+	}
+}
+
 // Prices tells which price catalogue costs are made with, and how its last refresh went.
 type Prices struct {
 	Version string    `json:"version"`

@@ -9,6 +9,20 @@ import (
 	"github.com/sluicehq/sluice/internal/vault"
 )
 
+// providerConfigRoutes are those of stored provider keys.
+func providerConfigRoutes() []route {
+	const keys = scope + "/gateways/{gateway}/provider_configs"
+	return []route{
+		get(RoleViewer, keys, "list-provider-configs", "List stored provider keys, without the keys", handle((*server).listProviderConfigs)),
+		change(http.MethodPost, keys, "create-provider-config", "Store a provider key", handle((*server).createProviderConfig)),
+		get(RoleViewer, keys+"/{id}", "get-provider-config", "Get a stored provider key, without the key (ours)", handle((*server).getProviderConfig)),
+		change(http.MethodPut, keys+"/{id}", "update-provider-config", "Change a stored provider key: what is left out stays (ours)", handle((*server).updateProviderConfig)),
+		change(http.MethodDelete, keys+"/{id}", "delete-provider-config", "Delete a stored provider key (ours)", handle((*server).deleteProviderConfig)),
+		change(http.MethodPost, keys+"/{id}/test", "test-provider-config", "Make one call with a stored provider key that costs nothing (ours)", handle((*server).testProviderConfig)),
+		process(change(http.MethodPost, scope+"/master-key/rotate", "rotate-master-key", "Make a new master key for stored provider keys (ours)", handle((*server).rotateMasterKey))),
+	}
+}
+
 // ProviderConfigView is a stored provider key in the reference's shape, with our additions. The key itself is
 // in no answer.
 type ProviderConfigView struct {

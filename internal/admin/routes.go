@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -39,53 +40,37 @@ type route struct {
 	register func(*server, huma.API, huma.Operation)
 }
 
-// routes is the one list of routes. What is not here does not exist.
+// routes is the one list of routes: what is not here does not exist. Each area of the API lists its own beside
+// its handlers.
 func routes() []route {
-	get := func(role Role, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
-		return route{Route{Method: http.MethodGet, Pattern: pattern, Role: role, ID: id, Summary: summary}, register}
-	}
-	change := func(method, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
-		return route{Route{Method: method, Pattern: pattern, Role: RoleAdmin, ID: id, Summary: summary}, register}
-	}
-	process := func(rt route) route {
-		rt.Process = true
-		return rt
-	}
-	const logs = scope + "/gateways/{gateway}/logs"
-	const keys = scope + "/gateways/{gateway}/provider_configs"
-	return []route{
-		get(RoleViewer, prefix+"/openapi.json", "openapi-json", "This API as an OpenAPI 3.1 document", handle((*server).openAPIJSON)),
-		get(RoleViewer, prefix+"/openapi.yaml", "openapi-yaml", "This API as an OpenAPI 3.1 document, YAML", handle((*server).openAPIYAML)),
-		get(RoleViewer, scope+"/gateways", "list-gateways", "List gateways", handle((*server).listGateways)),
-		change(http.MethodPost, scope+"/gateways", "create-gateway", "Create a gateway", handleGateway((*server).createGateway)),
-		change(http.MethodPut, scope+"/gateways/{gateway}", "update-gateway", "Update a gateway: what is left out stays, null sets back", handleGateway((*server).updateGateway)),
-		change(http.MethodDelete, scope+"/gateways/{gateway}", "delete-gateway", "Delete a gateway", handle((*server).deleteGateway)),
-		get(RoleViewer, scope+"/gateways/{gateway}", "get-gateway", "Get a gateway", handle((*server).getGateway)),
-		get(RoleViewer, scope+"/gateways/{gateway}/url/{provider}", "get-gateway-url", "Get the address to call a provider at", handle((*server).getURL)),
-		get(RoleViewer, logs, "list-logs", "List log entries", handle((*server).listLogs)),
-		// An entry's details hold the heads of its bodies, so they need what bodies need.
-		get(RoleEditor, logs+"/{id}", "get-log", "Get a log entry", handle((*server).getLog)),
-		get(RoleEditor, logs+"/{id}/request", "get-log-request", "Get the stored request body", handle((*server).getRequestBody)),
-		get(RoleEditor, logs+"/{id}/response", "get-log-response", "Get the stored response body", handle((*server).getResponseBody)),
-		get(RoleViewer, scope+"/events", "follow-events", "Follow log entries as they come, as server-sent events", handle((*server).followEvents)),
-		get(RoleViewer, scope+"/analytics", "get-analytics", "Sums over time, from roll-ups", handle((*server).getAnalytics)),
-		get(RoleViewer, scope+"/cache", "get-cache", "What the response cache holds of an account, and did (ours)", handle((*server).getCache)),
-		get(RoleViewer, scope+"/gateways/{gateway}/cache", "get-gateway-cache", "What the response cache holds of a gateway, and did (ours)", handle((*server).getGatewayCache)),
-		change(http.MethodDelete, scope+"/gateways/{gateway}/cache", "purge-cache", "Forget stored answers of a gateway (ours)", handle((*server).purgeCache)),
-		get(RoleViewer, scope+"/prices", "get-prices", "Which price catalogue is in use", handle((*server).getPrices)),
-		process(change(http.MethodPost, scope+"/prices/refresh", "refresh-prices", "Read the price catalogue anew from its source", handle((*server).refreshPrices))),
-		process(get(RoleViewer, scope+"/status", "get-status", "What the process is doing", handle((*server).getStatus))),
-		get(RoleViewer, keys, "list-provider-configs", "List stored provider keys, without the keys", handle((*server).listProviderConfigs)),
-		change(http.MethodPost, keys, "create-provider-config", "Store a provider key", handle((*server).createProviderConfig)),
-		get(RoleViewer, keys+"/{id}", "get-provider-config", "Get a stored provider key, without the key (ours)", handle((*server).getProviderConfig)),
-		change(http.MethodPut, keys+"/{id}", "update-provider-config", "Change a stored provider key: what is left out stays (ours)", handle((*server).updateProviderConfig)),
-		change(http.MethodDelete, keys+"/{id}", "delete-provider-config", "Delete a stored provider key (ours)", handle((*server).deleteProviderConfig)),
-		change(http.MethodPost, keys+"/{id}/test", "test-provider-config", "Make one call with a stored provider key that costs nothing (ours)", handle((*server).testProviderConfig)),
-		process(change(http.MethodPost, scope+"/master-key/rotate", "rotate-master-key", "Make a new master key for stored provider keys (ours)", handle((*server).rotateMasterKey))),
-		get(RoleAdmin, scope+"/tokens", "list-tokens", "List gateway tokens (ours)", handle((*server).listTokens)),
-		change(http.MethodPost, scope+"/tokens", "create-token", "Create a gateway token; the answer shows its value, this once (ours)", handle((*server).createToken)),
-		change(http.MethodDelete, scope+"/tokens/{id}", "revoke-token", "Revoke a gateway token: it is refused from then on (ours)", handle((*server).revokeToken)),
-	}
+	return slices.Concat(
+		documentRoutes(),
+		gatewayRoutes(),
+		logRoutes(),
+		eventRoutes(),
+		analyticsRoutes(),
+		cacheRoutes(),
+		priceRoutes(),
+		statusRoutes(),
+		providerConfigRoutes(),
+		tokenRoutes(),
+	)
+}
+
+// get is a route that changes nothing.
+func get(role Role, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
+	return route{Route{Method: http.MethodGet, Pattern: pattern, Role: role, ID: id, Summary: summary}, register}
+}
+
+// change is a route that changes something, which is for admins.
+func change(method, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
+	return route{Route{Method: method, Pattern: pattern, Role: RoleAdmin, ID: id, Summary: summary}, register}
+}
+
+// process makes rt one of the whole process.
+func process(rt route) route {
+	rt.Process = true
+	return rt
 }
 
 // operation describes the route for huma. Its error answers are named here, because huma would

@@ -7,6 +7,13 @@ import (
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
+// statusRoutes are those of the process itself.
+func statusRoutes() []route {
+	return []route{
+		process(get(RoleViewer, scope+"/status", "get-status", "What the process is doing", handle((*server).getStatus))),
+	}
+}
+
 // Status is what the process knows of itself. It goes out as it is, with what the log adds.
 type Status struct {
 	Version   string     `json:"version"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,15 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
 )
+
+// tokenRoutes are those of gateway tokens.
+func tokenRoutes() []route {
+	return []route{
+		get(RoleAdmin, scope+"/tokens", "list-tokens", "List gateway tokens (ours)", handle((*server).listTokens)),
+		change(http.MethodPost, scope+"/tokens", "create-token", "Create a gateway token; the answer shows its value, this once (ours)", handle((*server).createToken)),
+		change(http.MethodDelete, scope+"/tokens/{id}", "revoke-token", "Revoke a gateway token: it is refused from then on (ours)", handle((*server).revokeToken)),
+	}
+}
 
 // TokenView is a gateway token, its value aside.
 type TokenView struct {
