@@ -9,6 +9,7 @@
 //	1  internal/wire/...        bytes <-> structs: framings (sse, jsonscan, inflate), dialects (openai, anthropic)
 //	1  internal/price           prices and cost
 //	1  internal/config          the one configuration struct, its defaults and its validation
+//	1  internal/routing         dynamic routes: their elements read, checked and compiled to a graph
 //	2  internal/provider        the table of upstreams; the offline provider echo
 //	2  internal/front           connections of clients: what they send as a Request, the answer as a Sink
 //	2  internal/upstream        connections to providers: pools, deadlines, dial rules
