@@ -31,6 +31,7 @@ type Gateway struct {
 	RequestTimeout          time.Duration // to the first byte of a try; 0: none of its own; ours
 	Hedge                   int           // most hedged calls, percent of all; 0: none; ours
 	ByokOnly                bool          // no call without a provider key, the caller's or a stored one
+	Spend                   []SpendRule   // that are in force, of SpendLimits; nil: none
 
 	// What follows is stored and shown, and acted on by later stages.
 	LogClassification     bool
@@ -44,7 +45,7 @@ type Gateway struct {
 	DLP                   json.RawMessage // nil: null
 	Guardrails            json.RawMessage
 	OTel                  json.RawMessage
-	SpendLimits           json.RawMessage
+	SpendLimits           json.RawMessage // as it was written
 	Stripe                json.RawMessage
 }
 

@@ -136,7 +136,9 @@ func (b Body) apply(s *Settings) error {
 		}
 		if err := f.set(v.Field(f.index), raw); err != nil {
 			faults = append(faults, err)
+			continue
 		}
+		faults = append(faults, f.check(raw)...)
 	}
 	if len(faults) > 0 {
 		return faults
@@ -152,6 +154,15 @@ func requiredNames() []string {
 		}
 	}
 	return names
+}
+
+// check says what is wrong within a document that has the right outermost form.
+func (f *Field) check(raw json.RawMessage) (faults Faults) {
+	if f.form == "spend" {
+		_, err := ParseSpendLimits(raw)
+		faults, _ = errors.AsType[Faults](err)
+	}
+	return faults
 }
 
 // set reads raw into the setting v.
@@ -316,6 +327,9 @@ func (f *Field) Text(text string) (json.RawMessage, error) {
 	var s Settings
 	if err := f.set(reflect.ValueOf(&s).Elem().Field(f.index), raw); err != nil {
 		return nil, err
+	}
+	if faults := f.check(raw); len(faults) > 0 {
+		return nil, faults[0]
 	}
 	return raw, nil
 }

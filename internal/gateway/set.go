@@ -293,6 +293,9 @@ func (s *Set) addRecord(b *builder, at place, r Record) {
 		s.logger.Error("a stored gateway cannot be read: it is not served", "account", at.account, "gateway", at.id, "error", err)
 		return
 	}
+	if _, err := ParseSpendLimits(settings.SpendLimits); err != nil {
+		s.logger.Error("the spend limits of a stored gateway cannot be read: they limit nothing", "account", at.account, "gateway", at.id, "error", err)
+	}
 	b.add(at, sluice.OriginStored, r.Version, settings)
 	if g := b.gateway(at); g != nil {
 		g.Created, g.Modified = r.Created, r.Modified

@@ -46,7 +46,7 @@ type Settings struct {
 	RetryBackoff            *string         `json:"retry_backoff" enum:"constant,linear,exponential" doc:"how the wait grows from try to try; null: constant"`
 	RetryDelay              *int64          `json:"retry_delay" minimum:"0" maximum:"60000" unit:"ms" doc:"wait before the second try"`
 	RetryMaxAttempts        *int64          `json:"retry_max_attempts" minimum:"1" maximum:"5" doc:"most tries, the first counted; null: 1"`
-	SpendLimits             json.RawMessage `json:"spend_limits" form:"object" doc:"stored only"`
+	SpendLimits             json.RawMessage `json:"spend_limits" form:"spend" doc:"stored only"`
 	StoreID                 *string         `json:"store_id" maxLength:"256" doc:"stored only"`
 	Stripe                  json.RawMessage `json:"stripe" form:"object" doc:"stored only"`
 	WorkersAIBillingMode    string          `json:"workers_ai_billing_mode" enum:"postpaid,unified" doc:"stored only"`
@@ -119,7 +119,7 @@ func (s *Settings) inForce() *sluice.Gateway {
 		ByokOnly: s.ByokOnly, LogClassification: s.LogClassification, LogManagement: s.LogManagement,
 		LogManagementStrategy: valueOf(s.LogManagementStrategy), Logpush: s.Logpush, LogpushPublicKey: valueOf(s.LogpushPublicKey),
 		StoreID: valueOf(s.StoreID), WorkersAIBillingMode: s.WorkersAIBillingMode, ZDR: s.ZDR,
-		DLP: s.DLP, Guardrails: s.Guardrails, OTel: s.OTel, SpendLimits: s.SpendLimits, Stripe: s.Stripe,
+		DLP: s.DLP, Guardrails: s.Guardrails, OTel: s.OTel, SpendLimits: s.SpendLimits, Spend: spendInForce(s.SpendLimits), Stripe: s.Stripe,
 	}
 }
 
@@ -176,7 +176,7 @@ type Field struct {
 	Help     string
 
 	index int
-	form  string // of a document: "object" or "otel"
+	form  string // of a document: "object", "otel" or "spend"
 }
 
 // FieldType is how a setting's value is written.
