@@ -21,6 +21,7 @@
 //	2  internal/limit           rate limits: fixed and sliding windows
 //	2  internal/cache           answers kept, and calls shared: keys, entries, flights
 //	2  internal/route           tries at a target: backoff, advice, budgets, hedges
+//	2  internal/job             long work: queued, run few at a time, resumed after a restart
 //	3  internal/proxy           the life of one request; proxy/serve.go is the first file to read
 //	3  internal/estimate        LLM tokens where a provider reported none
 //	3  internal/admin           the management API
