@@ -24,6 +24,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -43,7 +44,7 @@ type Log interface {
 	Stats() reqlog.Stats
 }
 
-// Deps are what the handlers need. All but TestKey, Keyless, Cache, Done and Version must be set.
+// Deps are what the handlers need. All but TestKey, Keyless, Audit, Cache, Done and Version must be set.
 type Deps struct {
 	Log Log
 	// Settings returns the settings in force. It is called once per request; what it returns is not
@@ -60,6 +61,8 @@ type Deps struct {
 	TestKey func(ctx context.Context, c *vault.Credential) (KeyTest, error)
 	// Keyless reports whether the provider of a slug takes no key. nil: all take one.
 	Keyless func(slug string) bool
+	// Audit is the audit log. nil: none is kept.
+	Audit *audit.Trail
 	// Cache is the response cache. nil: there is none.
 	Cache Cache
 	// Status returns what the process knows of itself. It is cheap.
@@ -111,7 +114,7 @@ func New(d Deps) http.Handler {
 	api.UseMiddleware(clientErrors)
 	for _, rt := range routes() {
 		op := rt.operation(api.OpenAPI().Components.Schemas)
-		op.Middlewares = append(op.Middlewares, s.require(rt.Route))
+		op.Middlewares = append(op.Middlewares, s.require(rt.Route), s.audited(rt.Route))
 		rt.register(s, api, op)
 	}
 	// huma registers its own error type with every operation, whether it is used or not.

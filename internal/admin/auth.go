@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -41,9 +42,13 @@ func (r Role) String() string {
 type caller struct {
 	role  Role
 	token *auth.Token // a gateway token, which sees its own account only; nil: who may see all
+	local bool        // let in for being on this machine
 }
 
-// callerKey is where require leaves the caller for handlers that outlive its check.
+// process reports whether c sees what is of the whole process.
+func (c caller) process() bool { return c.token == nil && c.role == RoleAdmin }
+
+// callerKey is where guard leaves the caller.
 type callerKey struct{}
 
 // caller tells who sends r. A gateway token that is sent decides, even where callers need none.
@@ -59,7 +64,7 @@ func (s *server) caller(r *http.Request) caller {
 	admin := s.Token()
 	if admin.IsZero() {
 		if local(r) {
-			return caller{role: RoleAdmin}
+			return caller{role: RoleAdmin, local: true}
 		}
 		return caller{}
 	}
@@ -150,12 +155,13 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if c := s.caller(r); c.role == RoleNone {
+		c := s.caller(r)
+		if c.role == RoleNone {
 			s.refuse(w, c)
 			return
 		}
 		defer s.recover(w, r)
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 	})
 }
 
@@ -163,7 +169,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 func (s *server) require(rt Route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
-		c := s.caller(r)
+		c, _ := r.Context().Value(callerKey{}).(caller)
 		if c.role < rt.Role {
 			s.refuse(w, c)
 			return
@@ -172,7 +178,7 @@ func (s *server) require(rt Route) func(huma.Context, func(huma.Context)) {
 			writeFailure(w, failureOf(err))
 			return
 		}
-		next(huma.WithValue(ctx, callerKey{}, c))
+		next(ctx)
 	}
 }
 

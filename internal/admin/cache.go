@@ -13,7 +13,7 @@ func cacheRoutes() []route {
 	return []route{
 		get(RoleViewer, scope+"/cache", "get-cache", "What the response cache holds of an account, and did (ours)", handle((*server).getCache)),
 		get(RoleViewer, scope+"/gateways/{gateway}/cache", "get-gateway-cache", "What the response cache holds of a gateway, and did (ours)", handle((*server).getGatewayCache)),
-		change(http.MethodDelete, scope+"/gateways/{gateway}/cache", "purge-cache", "Forget stored answers of a gateway (ours)", handle((*server).purgeCache)),
+		edit(http.MethodDelete, scope+"/gateways/{gateway}/cache", "purge-cache", "Forget stored answers of a gateway (ours)", handle((*server).purgeCache)),
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/gateway"
@@ -280,7 +281,7 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 		Endpoint: "http://gateway.test:8088/ai", Loaded: base,
 	}
 	b.deps = Deps{
-		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t),
+		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t), Audit: newTrail(t),
 		Settings: func() *Settings {
 			now := settings
 			now.Gateways = set.Snapshot()
@@ -304,6 +305,19 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	t.Cleanup(transport.CloseIdleConnections)
 	b.client = &http.Client{Transport: transport}
 	return b
+}
+
+// newTrail makes an empty audit log, over a real store.
+func newTrail(t *testing.T) *audit.Trail {
+	t.Helper()
+	db, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	trail := audit.New(db, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	t.Cleanup(func() { _ = trail.Close(context.WithoutCancel(t.Context())) })
+	return trail
 }
 
 // newTokens makes a ring without tokens, over a real store.

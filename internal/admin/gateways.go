@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/gateway"
 )
 
@@ -18,9 +19,9 @@ import (
 func gatewayRoutes() []route {
 	return []route{
 		get(RoleViewer, scope+"/gateways", "list-gateways", "List gateways", handle((*server).listGateways)),
-		change(http.MethodPost, scope+"/gateways", "create-gateway", "Create a gateway", handleGateway((*server).createGateway)),
-		change(http.MethodPut, scope+"/gateways/{gateway}", "update-gateway", "Update a gateway: what is left out stays, null sets back", handleGateway((*server).updateGateway)),
-		change(http.MethodDelete, scope+"/gateways/{gateway}", "delete-gateway", "Delete a gateway", handle((*server).deleteGateway)),
+		edit(http.MethodPost, scope+"/gateways", "create-gateway", "Create a gateway", handleGateway((*server).createGateway)),
+		edit(http.MethodPut, scope+"/gateways/{gateway}", "update-gateway", "Update a gateway: what is left out stays, null sets back", handleGateway((*server).updateGateway)),
+		edit(http.MethodDelete, scope+"/gateways/{gateway}", "delete-gateway", "Delete a gateway", handle((*server).deleteGateway)),
 		get(RoleViewer, scope+"/gateways/{gateway}", "get-gateway", "Get a gateway", handle((*server).getGateway)),
 		get(RoleViewer, scope+"/gateways/{gateway}/url/{provider}", "get-gateway-url", "Get the address to call a provider at", handle((*server).getURL)),
 	}
@@ -73,6 +74,9 @@ type GatewayView struct {
 	Version    int64  `json:"version" doc:"ours: another one after every change"`
 	gateway.Settings
 }
+
+// gatewayObject names a gateway in the audit log.
+func gatewayObject(e gateway.Entry) audit.Object { return audit.Object{Kind: "gateway", ID: e.ID} }
 
 func viewGateway(e gateway.Entry) GatewayView {
 	return GatewayView{
@@ -140,7 +144,11 @@ func (s *server) createGateway(ctx context.Context, in *createGatewayInput) (*ou
 		return nil, err
 	}
 	e, err := s.Gateways.Create(ctx, a.ID, body)
-	return changedGateway(e, body, err)
+	if err != nil {
+		return nil, err
+	}
+	s.audit(ctx, "", gatewayObject(e), nil, viewGateway(e))
+	return changedGateway(e, body), nil
 }
 
 type updateGatewayInput struct {
@@ -158,19 +166,20 @@ func (s *server) updateGateway(ctx context.Context, in *updateGatewayInput) (*ou
 		return nil, err
 	}
 	e, err := s.Gateways.Update(ctx, g.Account, g.ID, body)
-	return changedGateway(e, body, err)
-}
-
-// changedGateway answers with what a body made of a gateway, and names what it means nothing by.
-func changedGateway(e gateway.Entry, body gateway.Body, err error) (*output[Envelope[GatewayView]], error) {
 	if err != nil {
 		return nil, err
 	}
+	s.audit(ctx, "", gatewayObject(e), viewGateway(g), viewGateway(e))
+	return changedGateway(e, body), nil
+}
+
+// changedGateway answers with what a body made of a gateway, and names what it means nothing by.
+func changedGateway(e gateway.Entry, body gateway.Body) *output[Envelope[GatewayView]] {
 	out := answer(viewGateway(e))
 	for _, name := range body.Ignored {
 		out.Body.Messages = append(out.Body.Messages, Message{Code: codeInvalid, Message: "ignored, because no setting has this name: " + clip(name, 64)})
 	}
-	return out, nil
+	return out
 }
 
 func (s *server) deleteGateway(ctx context.Context, in *GatewayPath) (*output[Envelope[GatewayView]], error) {
@@ -182,6 +191,7 @@ func (s *server) deleteGateway(ctx context.Context, in *GatewayPath) (*output[En
 	if err != nil {
 		return nil, err
 	}
+	s.audit(ctx, "", gatewayObject(e), viewGateway(e), nil)
 	// Its provider keys must not serve another gateway of its name.
 	if err := s.Vault.DeleteGateway(ctx, g.Account, g.ID); err != nil {
 		return nil, err

@@ -17,9 +17,9 @@ func logRoutes() []route {
 	return []route{
 		get(RoleViewer, logs, "list-logs", "List log entries", handle((*server).listLogs)),
 		// An entry's details hold the heads of its bodies, so they need what bodies need.
-		get(RoleEditor, logs+"/{id}", "get-log", "Get a log entry", handle((*server).getLog)),
-		get(RoleEditor, logs+"/{id}/request", "get-log-request", "Get the stored request body", handle((*server).getRequestBody)),
-		get(RoleEditor, logs+"/{id}/response", "get-log-response", "Get the stored response body", handle((*server).getResponseBody)),
+		opens(get(RoleEditor, logs+"/{id}", "get-log", "Get a log entry", handle((*server).getLog))),
+		opens(get(RoleEditor, logs+"/{id}/request", "get-log-request", "Get the stored request body", handle((*server).getRequestBody))),
+		opens(get(RoleEditor, logs+"/{id}/response", "get-log-response", "Get the stored response body", handle((*server).getResponseBody))),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/vault"
 )
 
@@ -59,6 +60,18 @@ func viewProviderConfig(c *vault.Credential) ProviderConfigView {
 		ModifiedAt: stamp(c.Modified), CreatedAt: stamp(c.Created), LastUsedAt: knownStamp(c.LastUsed),
 		Weight: c.Weight, Hosts: append([]string{}, c.Hosts...), Status: status, RestsUntil: knownStamp(c.Rests), Version: c.Version,
 	}
+}
+
+// keyObject names a stored provider key in the audit log.
+func keyObject(c *vault.Credential) audit.Object {
+	return audit.Object{Kind: "provider_config", ID: c.ID, Name: c.Provider + "/" + c.Alias}
+}
+
+// auditedKey is what the audit log has of a change: not the key, which no part of this package sees, but whether
+// it is another one.
+type auditedKey struct {
+	ProviderConfigView
+	Secret string `json:"secret"`
 }
 
 type listProviderConfigsInput struct {
@@ -151,6 +164,7 @@ func (s *server) createProviderConfig(ctx context.Context, in *createProviderCon
 	if err != nil {
 		return nil, inBody(err)
 	}
+	s.audit(ctx, "", keyObject(&c), nil, viewProviderConfig(&c))
 	s.Logger.InfoContext(ctx, "provider key stored", "account", c.Account, "gateway", c.Gateway, "provider", c.Provider, "alias", c.Alias, "provider_key", c.ID)
 	return answer(viewProviderConfig(&c)), nil
 }
@@ -186,6 +200,7 @@ func (s *server) updateProviderConfig(ctx context.Context, in *updateProviderCon
 	if b.SecretID != nil && *b.SecretID != c.ID {
 		return nil, inBody(invalid("secret_id", "there is no Secrets Store here", "send the provider's key as secret"))
 	}
+	was := viewProviderConfig(&c)
 	c, err = s.Vault.Update(ctx, g.Account, g.ID, in.ID, vault.Change{
 		Secret: sluice.NewSecret(b.Secret), Alias: b.Alias, Default: b.DefaultConfig, Weight: b.Weight, Hosts: b.Hosts,
 		RateLimit: b.RateLimit, RateLimitPeriod: b.RateLimitPeriod,
@@ -193,6 +208,11 @@ func (s *server) updateProviderConfig(ctx context.Context, in *updateProviderCon
 	if err != nil {
 		return nil, inBody(err)
 	}
+	before, after := auditedKey{ProviderConfigView: was, Secret: "old"}, auditedKey{ProviderConfigView: viewProviderConfig(&c), Secret: "old"}
+	if b.Secret != "" {
+		after.Secret = "new"
+	}
+	s.audit(ctx, "", keyObject(&c), before, after)
 	s.Logger.InfoContext(ctx, "provider key changed", "account", c.Account, "gateway", c.Gateway, "provider", c.Provider, "alias", c.Alias, "provider_key", c.ID, "new_secret", b.Secret != "")
 	return answer(viewProviderConfig(&c)), nil
 }
@@ -206,6 +226,7 @@ func (s *server) deleteProviderConfig(ctx context.Context, in *ProviderConfigPat
 	if err != nil {
 		return nil, err
 	}
+	s.audit(ctx, "", keyObject(&c), viewProviderConfig(&c), nil)
 	s.Logger.InfoContext(ctx, "provider key deleted", "account", c.Account, "gateway", c.Gateway, "provider", c.Provider, "alias", c.Alias, "provider_key", c.ID)
 	return answer(viewProviderConfig(&c)), nil
 }

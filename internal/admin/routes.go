@@ -23,6 +23,9 @@ type Route struct {
 	ID      string // operation id in the OpenAPI document
 	Summary string
 	Process bool // it is of the whole process: closed to gateway tokens, which are of one account
+	// Audited: what it does is in the audit log. A call that changed something leaves one entry there, whether
+	// its handler says more of it (server.audit) or not.
+	Audited bool
 }
 
 // Routes lists every route of the API.
@@ -54,6 +57,7 @@ func routes() []route {
 		statusRoutes(),
 		providerConfigRoutes(),
 		tokenRoutes(),
+		auditRoutes(),
 	)
 }
 
@@ -64,7 +68,18 @@ func get(role Role, pattern, id, summary string, register func(*server, huma.API
 
 // change is a route that changes something, which is for admins.
 func change(method, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
-	return route{Route{Method: method, Pattern: pattern, Role: RoleAdmin, ID: id, Summary: summary}, register}
+	return route{Route{Method: method, Pattern: pattern, Role: RoleAdmin, ID: id, Summary: summary, Audited: true}, register}
+}
+
+// edit is a route that changes what editors may: gateways, routes, limits, feedback, exports.
+func edit(method, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
+	return route{Route{Method: method, Pattern: pattern, Role: RoleEditor, ID: id, Summary: summary, Audited: true}, register}
+}
+
+// opens makes rt one that shows a stored body, which is in the audit log.
+func opens(rt route) route {
+	rt.Audited = true
+	return rt
 }
 
 // process makes rt one of the whole process.
@@ -98,6 +113,7 @@ func handle[I, O any](f func(*server, context.Context, *I) (*O, error)) func(*se
 			if err != nil {
 				return nil, s.failed(ctx, op.OperationID, err)
 			}
+			s.done(ctx) // before the answer: who reads it finds the entry
 			return out, nil
 		})
 	}

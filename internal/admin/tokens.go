@@ -10,6 +10,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
 )
@@ -117,8 +118,14 @@ func (s *server) createToken(ctx context.Context, in *createTokenInput) (*output
 	if !t.Imported {
 		v.Value = value.Reveal() // the one time that it is shown
 	}
+	s.audit(ctx, "", tokenObject(&t), nil, v.TokenView)
 	s.Logger.InfoContext(ctx, "gateway token created", "account", a.ID, "token", t.ID, "name", t.Name, "permissions", t.Permissions.String())
 	return answer(v), nil
+}
+
+// tokenObject names a gateway token in the audit log.
+func tokenObject(t *auth.Token) audit.Object {
+	return audit.Object{Kind: "token", ID: t.ID, Name: t.Name}
 }
 
 // inBody says of what is wrong with a new token that it is in the call's body.
@@ -159,10 +166,15 @@ func (s *server) revokeToken(ctx context.Context, in *TokenPath) (*output[Envelo
 		return nil, err
 	}
 	now := time.Now()
+	was, err := s.Tokens.Get(a.ID, in.ID)
+	if err != nil {
+		return nil, err
+	}
 	t, err := s.Tokens.Revoke(ctx, a.ID, in.ID, now)
 	if err != nil {
 		return nil, err
 	}
+	s.audit(ctx, "", tokenObject(&t), viewToken(&was, now), viewToken(&t, now))
 	s.Logger.InfoContext(ctx, "gateway token revoked", "account", a.ID, "token", t.ID, "name", t.Name)
 	return answer(viewToken(&t, now)), nil
 }

@@ -22,6 +22,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/admin"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
@@ -92,6 +93,7 @@ type App struct {
 	db        *sqlstore.DB
 	gateways  *gateway.Set
 	tokens    *auth.Ring
+	audit     *audit.Trail
 	vault     *vault.Vault
 	limits    *slots.Store
 	answers   *answers.Store
@@ -172,7 +174,7 @@ func (a *App) open(ctx, base context.Context) error {
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table))
 	a.admin = admin.New(admin.Deps{
-		Log: a.log, Settings: a.shown, Gateways: a.gateways, Tokens: a.tokens, Cache: a.cache, Status: a.status, Logger: a.logger,
+		Log: a.log, Settings: a.shown, Gateways: a.gateways, Tokens: a.tokens, Audit: a.audit, Cache: a.cache, Status: a.status, Logger: a.logger,
 		Vault: a.vault, TestKey: a.testKey, Keyless: a.keyless,
 		Token:  func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
 		Prices: a.priceState, RefreshPrices: a.refreshNow,

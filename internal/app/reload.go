@@ -69,9 +69,26 @@ func (a *App) watch(ctx context.Context) {
 		}
 	})
 	a.running.Go(func() { a.refreshPrices(ctx) })
+	a.running.Go(func() { a.trimAudit(ctx) })
 	a.running.Go(func() { a.estimates.Run(ctx, a.log) })
 	if a.options.OnEntry != nil {
 		a.running.Go(func() { a.follow(ctx) })
+	}
+}
+
+// trimAudit removes old entries of the audit log, at the start and each hour.
+func (a *App) trimAudit(ctx context.Context) {
+	hourly := time.NewTicker(time.Hour)
+	defer hourly.Stop()
+	for {
+		if err := a.audit.Trim(ctx, a.loaded.Load().Config.Audit.MaxAge, time.Now()); err != nil && ctx.Err() == nil {
+			a.logger.ErrorContext(ctx, "old entries of the audit log stay", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-hourly.C:
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/sluicehq/sluice/internal/admin"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
@@ -24,6 +25,7 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) 
 	if a.db, err = sqlstore.Open(ctx, filepath.Join(c.DataDir, "sluice.db")); err != nil {
 		return err
 	}
+	a.audit = audit.New(a.db, a.logger)
 	a.gateways, err = gateway.Open(ctx, loaded, gateway.Options{
 		Store: a.db, Logger: a.logger, Applied: func(*gateway.Snapshot) { a.apply() },
 	})
@@ -67,6 +69,9 @@ func (a *App) closeState(ctx context.Context) (errs []error) {
 	}
 	if a.tokens != nil {
 		errs = append(errs, a.tokens.Close(ctx))
+	}
+	if a.audit != nil {
+		errs = append(errs, a.audit.Close(ctx))
 	}
 	if a.db != nil {
 		errs = append(errs, a.db.Close())

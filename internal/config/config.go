@@ -37,6 +37,7 @@ type Config struct {
 	Prices    Prices              `key:"prices"`
 	Cache     Cache               `key:"cache"`
 	Vault     Vault               `key:"vault"`
+	Audit     Audit               `key:"audit"`
 	WebSocket WebSocket           `key:"websocket"`
 	Log       Log                 `key:"log"`
 }
@@ -195,6 +196,11 @@ func (p ModelPrice) USD() map[string]string {
 		}
 	}
 	return all
+}
+
+// Audit is about the audit log: who changed what.
+type Audit struct {
+	MaxAge time.Duration `key:"max_age" default:"8760h" help:"delete entries of the audit log older than this; 0: keep"`
 }
 
 // Log is about the log of exchanges and the process's own messages.
