@@ -138,6 +138,7 @@ func (x *exchange) took(o *outcome) {
 	last.Cause = o.cause
 	if o.cause != "" {
 		last.End = x.since() - o.start
+		x.proxy.log.Attempted(&x.log, e.Attempts)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -103,6 +104,7 @@ func (x *exchange) sentHead(send sluice.Header) {
 	e := x.entry()
 	x.headSent = true
 	e.Status = x.answer.status
+	x.proxy.log.Answering(&x.log, e.Status, e.Timeline.FirstByte)
 	for i := range send {
 		if x.isCredential(send[i].Name) {
 			send[i].Value = redacted
@@ -190,6 +192,9 @@ func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 			e.Timeline.FirstToken = x.since()
 		}
 	}
+	if !last && x.proxy.log.Watched() {
+		x.tellProgress()
+	}
 	if x.haunting {
 		x.sent += int64(len(p))
 		return nil
@@ -210,6 +215,23 @@ func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 		return errClient{err}
 	}
 	return nil
+}
+
+// tellEvery is how often, at most, those who watch a request hear how far its answer is.
+const tellEvery = 500 * time.Millisecond
+
+// tellProgress tells how far the answer is, if that was not just done.
+func (x *exchange) tellProgress() {
+	now := x.since()
+	if x.told != 0 && now-x.told < tellEvery {
+		return
+	}
+	x.told = now
+	used := sluice.Usage{}
+	if m, ok := x.meter.(wire.Progress); ok {
+		used = m.SoFar()
+	}
+	x.proxy.log.Flowing(&x.log, x.entry().Timeline.FirstToken, x.sent, used)
 }
 
 // finish passes the trailers on.

@@ -68,12 +68,13 @@ type state struct {
 	fault    []byte     // the beginning of an error answer that no meter reads
 
 	headSent bool
-	sent     int64 // bytes of the answer's body that the client took
-	whole    bool  // the answer was read to its end
-	sound    bool  // what the meter saw of it is a whole answer and no error
-	recorded bool  // the log has the entry: before the last byte, where it is strict
-	amend    bool  // what has happened since the log got its entry differs from it
-	abort    bool  // the client's connection must be broken off
+	sent     int64         // bytes of the answer's body that the client took
+	told     time.Duration // when who watches was told of it; 0: not yet
+	whole    bool          // the answer was read to its end
+	sound    bool          // what the meter saw of it is a whole answer and no error
+	recorded bool          // the log has the entry: before the last byte, where it is strict
+	amend    bool          // what has happened since the log got its entry differs from it
+	abort    bool          // the client's connection must be broken off
 }
 
 // answer is what forward gives to deliver.

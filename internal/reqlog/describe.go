@@ -8,4 +8,5 @@ func (l *Log) Redescribe(x *Exchange, change func(e *sluice.LogEntry)) {
 	l.running.mu.Lock()
 	defer l.running.mu.Unlock()
 	change(&x.Entry)
+	l.running.change(x)
 }

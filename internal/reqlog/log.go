@@ -184,6 +184,7 @@ type Exchange struct {
 	CountOnly bool
 
 	described  atomic.Bool
+	live       live
 	prev, next *Exchange // the Log's list of running exchanges
 	start      time.Time
 	turn       uint64 // grows with Begin
@@ -224,6 +225,7 @@ func (l *Log) End(x *Exchange, countOnly bool) Ticket {
 		bound = recordBound(e, nil)
 	}
 
+	x.live.over.Store(true)
 	ticket, noRoom := l.hand(x, e, bound, countOnly || lost)
 	l.running.remove(x)
 	x.Bodies[0].settle()
@@ -319,6 +321,7 @@ func (x *Exchange) Reset() {
 	x.Bodies[1].reset()
 	x.CountOnly = false
 	x.described.Store(false)
+	x.live.reset()
 	x.prev, x.next, x.listed = nil, nil, false
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -24,6 +25,9 @@ type running struct {
 	mu          sync.Mutex
 	first, last *Exchange
 	turn        uint64
+
+	changes  atomic.Uint64 // grows under mu with each change that watchers are told of
+	watchers atomic.Int64
 }
 
 func (r *running) add(x *Exchange) {
@@ -81,7 +85,7 @@ func described(e *sluice.LogEntry) sluice.LogEntry {
 		ID: e.ID, Start: e.Start, Account: e.Account, Gateway: e.Gateway, Provider: e.Provider, Model: e.Model,
 		Endpoint: e.Endpoint, Method: e.Method, Path: e.Path, Type: e.Type, Key: e.Key,
 		UserAgent: e.UserAgent, EventID: e.EventID, TraceID: e.TraceID, Metadata: e.Metadata, ReqHeader: e.ReqHeader,
-		Request: sluice.Body{Type: e.Request.Type}, Ending: sluice.EndingInFlight,
+		Request: sluice.Body{Type: e.Request.Type}, Ending: sluice.EndingInFlight, Step: e.Step,
 	}
 }
 
@@ -130,7 +134,9 @@ func (r *running) find(account string, id sluice.ID) (sluice.LogEntry, bool) {
 	defer r.mu.Unlock()
 	for x := r.first; x != nil; x = x.next {
 		if x.shown() && x.Entry.ID == id && x.Entry.Account == account {
-			return describedCopy(&x.Entry), true
+			e := describedCopy(&x.Entry)
+			x.live.add(&e)
+			return e, true
 		}
 	}
 	return sluice.LogEntry{}, false

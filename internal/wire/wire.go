@@ -29,6 +29,12 @@ type HeadReader interface {
 	Head(h sluice.Header)
 }
 
+// Progress is what a Meter also is when it can tell before the end what was used.
+type Progress interface {
+	// SoFar returns the usage that the bytes so far have reported; what follows may correct it.
+	SoFar() sluice.Usage
+}
+
 // Sighting is a set of things that a Meter has come across.
 type Sighting uint8
 

@@ -1,6 +1,9 @@
 package answer
 
-import "github.com/sluicehq/sluice/internal/wire"
+import (
+	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/wire"
+)
 
 // Meter is what meters that read by a Reader have in common. They embed it, reset the Reader, and are its
 // Handler under another name: Pick, End and Close are theirs.
@@ -14,6 +17,9 @@ func (m *Meter) Write(p []byte) { m.In.Write(p) }
 
 // Seen returns what the bytes so far have shown.
 func (m *Meter) Seen() wire.Sighting { return m.R.Seen }
+
+// SoFar returns the usage that the bytes so far have reported.
+func (m *Meter) SoFar() sluice.Usage { return m.R.Usage }
 
 // Begin takes the beginning of a whole answer: the one event of a stream of one.
 func (m *Meter) Begin() { m.R.Seen |= wire.SeenEvent }

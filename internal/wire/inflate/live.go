@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
+	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/wire"
 )
 
@@ -54,6 +55,14 @@ func (l *live) resume() {
 }
 
 func (l *live) Seen() wire.Sighting { return l.m.Seen() }
+
+// SoFar returns the usage that the bytes so far have reported.
+func (l *live) SoFar() sluice.Usage {
+	if m, ok := l.m.(wire.Progress); ok {
+		return m.SoFar()
+	}
+	return sluice.Usage{}
+}
 
 func (l *live) Close() wire.Reading {
 	if l.next != nil {
