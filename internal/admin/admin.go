@@ -38,6 +38,11 @@ type Log interface {
 	Follow(ctx context.Context, from reqlog.Pos) iter.Seq2[reqlog.Record, error]
 	// Head returns the position after the last record.
 	Head() reqlog.Pos
+	// Watch makes the log note more of what runs, until stop is called; see Changed.
+	Watch() (stop func())
+	// Changed calls f with each running exchange that has changed since a former call returned since, or,
+	// with 0, with each; an exchange whose entry Follow has yielded is not among them.
+	Changed(since uint64, f func(e *sluice.LogEntry)) (now uint64)
 	// Body opens a stored body. Its error has sluice.KindNotFound when nothing is stored.
 	Body(ctx context.Context, row reqlog.Row, side reqlog.Side) (io.ReadCloser, error)
 	// Stats returns the log's own numbers. It is cheap.
@@ -98,6 +103,7 @@ type Settings struct {
 type server struct {
 	Deps
 	fields   fieldSet
+	streams  streams
 	document func() document // rendered at the first call: it takes longer than all else that New does
 }
 

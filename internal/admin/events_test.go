@@ -362,14 +362,14 @@ func mustCompile(t *testing.T, q string) []reqlog.Cond {
 	return conds
 }
 
-// FuzzParsePos: what is read is written alike.
-func FuzzParsePos(f *testing.F) {
-	for _, s := range []string{"0-0-0", "1-2-3", "18446744073709551615-4294967295-4294967295", "1-2", "-1-2-3", "1-2-3-4", "x"} {
+// FuzzParsePlace: what is read is written alike.
+func FuzzParsePlace(f *testing.F) {
+	for _, s := range []string{"0-0-0", "1-2-3", "18446744073709551615-4294967295-4294967295", "1-2", "-1-2-3", "0-0-0-18446744073709551615", "1-2-3-4", "1-2-3-4-5", "x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if p, ok := parsePos(s); ok {
-			if again, ok := parsePos(formatPos(p)); !ok || again != p {
+		if p, ok := parsePlace(s); ok {
+			if again, ok := parsePlace(p.String()); !ok || again != p {
 				t.Errorf("%q became %v", s, again)
 			}
 		}
@@ -395,5 +395,120 @@ func TestAPanicEndsOneStream(t *testing.T) {
 	stream.serve(t.Context(), answer)
 	if !strings.Contains(text.String(), "a record that nobody can read") || !strings.Contains(answer.Body.String(), "tick") {
 		t.Errorf("log: %s, answer: %s", text.String(), answer.Body)
+	}
+}
+
+func TestRequestsThatRunAreToldOfFromTheirFirstByte(t *testing.T) {
+	b := newBench(t)
+	early := entryAt(&b.ids, 0)
+	early.Status = 200
+	b.log.runs(early) // before anybody listens
+	s := b.follow("sub=" + url.QueryEscape("a:provider:openai"))
+	s.want("tick", "")
+	if g := s.want("open", early.ID.String()); g.id != "" || g.data["log"].(map[string]any)["ending"] != "in_flight" {
+		t.Errorf("open: %+v", g)
+	}
+	early.Attempts = []sluice.Attempt{{Provider: "openai", Status: 503, Cause: "status"}}
+	b.log.runs(early)
+	if g := s.want("update", early.ID.String()); g.data["log"].(map[string]any)["attempt_count"] != 1.0 {
+		t.Errorf("update: %+v", g)
+	}
+	// The open mark says nothing new; an entry of another filter is none of its business.
+	other := entryAt(&b.ids, 0)
+	other.Provider = "groq"
+	b.log.runs(other)
+	open := early
+	open.Ending = sluice.EndingInFlight
+	b.log.add(reqlog.KindOpen, open)
+	b.log.add(reqlog.KindEntry, other, early)
+	if g := s.want("close", early.ID.String()); g.id != "1-0-3" {
+		t.Errorf("close: %+v", g)
+	}
+	s.cancel()
+}
+
+func TestStreamsThatNobodyReadsAreNotWatchedFor(t *testing.T) {
+	b := newBench(t)
+	s := b.follow("")
+	s.want("tick", "")
+	watchers := func() int {
+		b.log.mu.Lock()
+		defer b.log.mu.Unlock()
+		return b.log.watchers
+	}
+	eventually(t, "a watcher", func() bool { return watchers() == 1 })
+	s.cancel()
+	eventually(t, "no watcher", func() bool { return watchers() == 0 })
+}
+
+func TestCorrectionsAreUpdates(t *testing.T) {
+	b := newBench(t)
+	s := b.follow("sub=" + url.QueryEscape("unrated:-feedback:1"))
+	s.want("tick", "")
+	shown, hidden := entryAt(&b.ids, 0), entryAt(&b.ids, 0)
+	hidden.Feedback = 1
+	correct := func(e sluice.LogEntry) {
+		b.log.mu.Lock()
+		defer b.log.mu.Unlock()
+		b.log.records = append(b.log.records, reqlog.Record{Kind: reqlog.KindEntry, Pos: posOf(len(b.log.records)), Entry: e, Corrects: true})
+		b.log.more.Broadcast()
+	}
+	b.log.add(reqlog.KindEntry, shown, hidden)
+	s.want("close", shown.ID.String())
+	hidden.Score, hidden.Scored = 0.5, true
+	correct(hidden) // who follows does not show it, and need not know
+	shown.Score, shown.Scored = 0.7, true
+	correct(shown)
+	if g := s.want("update", shown.ID.String()); g.data["matches"] != true {
+		t.Errorf("%+v", g)
+	}
+	shown.Feedback = 1
+	correct(shown)
+	if g := s.want("update", shown.ID.String()); g.data["matches"] != false {
+		t.Errorf("%+v", g)
+	}
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	b := newBench(t)
+	all := make([]*stream, maxStreams)
+	for i := range all {
+		all[i] = b.follow("")
+		all[i].want("tick", "")
+	}
+	b.fails(accountPath+"/events", http.StatusServiceUnavailable, codeInternal, "too many")
+	all[0].cancel()
+	eventually(t, "room for one more", func() bool {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r, err := b.server.Client().Do(mustRequest(t, http.MethodGet, b.server.URL+accountPath+"/events").WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+}
+
+// eventually waits until ok.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("there is not %s", what)
+		}
+	}
+}
+
+func TestRecentIDsForgetTheOldest(t *testing.T) {
+	var r recentIDs
+	var ids sluice.IDs
+	all := make([]sluice.ID, maxRecent+1)
+	for i := range all {
+		all[i] = ids.New(base)
+		r.add(all[i])
+	}
+	if r.has(all[0]) || !r.has(all[1]) || !r.has(all[maxRecent]) {
+		t.Error("the oldest is to be forgotten, and no other")
 	}
 }

@@ -47,6 +47,9 @@ type fakeLog struct {
 	partial int   // lists look at this many rows and then run out of time; 0: never
 	until   time.Time
 	stats   reqlog.Stats
+
+	running  []sluice.LogEntry // changes, in order
+	watchers int
 }
 
 func newFakeLog() *fakeLog {
@@ -189,6 +192,37 @@ func (l *fakeLog) Head() reqlog.Pos {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return posOf(len(l.records))
+}
+
+func (l *fakeLog) Watch() func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watchers++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.watchers--
+	}
+}
+
+// runs makes an exchange one that runs, or changes it.
+func (l *fakeLog) runs(e sluice.LogEntry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.Ending, e.Success = sluice.EndingInFlight, false
+	l.running = append(l.running, e)
+}
+
+// Changed takes each change that runs made for one of its own.
+func (l *fakeLog) Changed(since uint64, f func(e *sluice.LogEntry)) uint64 {
+	l.mu.Lock()
+	some := slices.Clone(l.running[max(since, 1)-1:])
+	now := uint64(len(l.running)) + 1
+	l.mu.Unlock()
+	for i := range some {
+		f(&some[i])
+	}
+	return now
 }
 
 func (l *fakeLog) Follow(ctx context.Context, from reqlog.Pos) iter.Seq2[reqlog.Record, error] {
