@@ -61,6 +61,7 @@ func (s *Store) openFile() {
 	damaged := 0
 	for _, chunk := range f.chunks {
 		damaged += s.index(chunk)
+		restSlots(chunk)
 	}
 	if damaged > 0 {
 		s.inTrouble("slots of limit counts were damaged, and begin anew", fmt.Errorf("%d slots", damaged))
@@ -149,6 +150,9 @@ func (s *Store) index(chunk []slot) (damaged int) {
 		keys := s.shards[sl.check[0]%shardCount].keys
 		_, twice := keys[sl.check]
 		switch {
+		case *sl == slot{}: // written to, its page would have to go to the disk
+			s.free = append(s.free, sl)
+			continue
 		case sl.check == check{}:
 		case twice || !sl.counts.Sound():
 			damaged++

@@ -18,6 +18,9 @@ func mapSlots(f *os.File, at int64) ([]slot, error) {
 	return unsafe.Slice((*slot)(unsafe.Pointer(&b[0])), chunkSlots), nil
 }
 
+// restSlots lets go of a chunk's memory, which most slots of it will not need soon: what they hold is the file's.
+func restSlots(chunk []slot) { _ = unix.Madvise(bytesOf(chunk), unix.MADV_DONTNEED) }
+
 // flushSlots waits until the disk has a chunk. Pages that did not change cost nothing.
 func flushSlots(_ *os.File, _ int64, chunk []slot, _ func(func())) error {
 	return os.NewSyscallError("msync", unix.Msync(bytesOf(chunk), unix.MS_SYNC))
