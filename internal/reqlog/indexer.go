@@ -11,6 +11,7 @@ import (
 const (
 	indexRecords  = 1000 // a batch for the index is closed at one of these
 	indexBytes    = 2 << 20
+	textRoom      = 64 << 10 // first room for texts of a batch, in bytes
 	indexAfter    = 250 * time.Millisecond
 	indexBackoff  = 100 * time.Millisecond
 	indexMaxDelay = 5 * time.Second
@@ -20,7 +21,7 @@ const (
 type indexer struct {
 	log     *Log
 	reader  *rowsReader
-	records []Record // room for indexRecords, used again and again
+	records []Record // grows to indexRecords at most, used again and again
 	n       int
 	texts   []byte // the bytes of the batch's records, which their texts share: a Store keeps none of them
 	next    Pos    // after the last record that was read
@@ -28,7 +29,7 @@ type indexer struct {
 }
 
 func newIndexer(l *Log, resume Pos) *indexer {
-	return &indexer{log: l, reader: newRowsReader(l, resume), records: make([]Record, indexRecords), next: resume}
+	return &indexer{log: l, reader: newRowsReader(l, resume), next: resume}
 }
 
 // run feeds the index until ctx ends.
@@ -68,7 +69,7 @@ func (x *indexer) old() (old bool) {
 func (x *indexer) read(old bool) (more bool, err error) {
 	x.n = 0
 	x.texts = x.texts[:0]
-	for size := 0; x.n < len(x.records) && size < indexBytes; {
+	for size := 0; x.n < indexRecords && size < indexBytes; {
 		if old && x.reader.left == nil && x.reader.at.Segment >= x.log.oldEnd.Segment {
 			return false, nil
 		}
@@ -84,6 +85,9 @@ func (x *indexer) read(old bool) (more bool, err error) {
 			return false, err
 		}
 		x.next = x.reader.at
+		if x.n == len(x.records) {
+			x.records = append(x.records, Record{})
+		}
 		r := &x.records[x.n]
 		if err := x.decode(x.hold(b), r); err != nil {
 			x.log.notIndexed.Add(1)
@@ -106,7 +110,7 @@ func (x *indexer) hold(b []byte) string {
 		return ""
 	}
 	if cap(x.texts)-len(x.texts) < len(b) {
-		x.texts = make([]byte, 0, max(2*cap(x.texts), indexBytes, len(b)))
+		x.texts = make([]byte, 0, max(2*cap(x.texts), textRoom, len(b)))
 	}
 	at := len(x.texts)
 	x.texts = append(x.texts, b...)
