@@ -14,11 +14,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/http/httpproxy"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/admin"
@@ -173,14 +172,37 @@ func (a *App) open(ctx, base context.Context) error {
 	})
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table))
-	a.admin = admin.New(admin.Deps{
-		Log: a.log, Settings: a.shown, Gateways: a.gateways, Tokens: a.tokens, Audit: a.audit, Cache: a.cache, Status: a.status, Logger: a.logger,
-		Vault: a.vault, TestKey: a.testKey, Keyless: a.keyless,
-		Token:  func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
-		Prices: a.priceState, RefreshPrices: a.refreshNow,
-		Done: a.stopping, Version: a.options.Version,
-	})
+	a.admin = onFirstUse(func() http.Handler { return admin.New(a.adminDeps()) })
 	return a.openFronts(ctx, base, c)
+}
+
+// adminDeps are what the management API works on.
+func (a *App) adminDeps() admin.Deps {
+	return admin.Deps{
+		Settings:      a.shown,
+		Log:           a.log,
+		Gateways:      a.gateways,
+		Tokens:        a.tokens,
+		Audit:         a.audit,
+		Cache:         a.cache,
+		Vault:         a.vault,
+		TestKey:       a.testKey,
+		Keyless:       a.keyless,
+		Prices:        a.priceState,
+		RefreshPrices: a.refreshNow,
+		Token:         func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
+		Status:        a.status,
+		Logger:        a.logger,
+		Done:          a.stopping,
+		Version:       a.options.Version,
+	}
+}
+
+// onFirstUse is a handler that is made at its first request: what the management API is made of takes
+// longer than all else of a start, and many a process is never asked.
+func onFirstUse(make func() http.Handler) http.Handler {
+	made := sync.OnceValue(make)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { made().ServeHTTP(w, r) })
 }
 
 func (a *App) openUpstream(c *config.Config) error {
@@ -192,11 +214,10 @@ func (a *App) openUpstream(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	fromEnv := httpproxy.FromEnvironment().ProxyFunc()
 	a.upstream = upstream.New(upstream.Options{
 		Transport: c.Upstream.Transport, ConnsPerHost: c.Upstream.ConnsPerHost, IdlePerHost: c.Upstream.IdlePerHost,
 		RootCAs: roots, Rule: rule, Logger: a.logger,
-		Proxy: func(u *url.URL) (*url.URL, error) { return fromEnv(u) },
+		Proxy: func(u *url.URL) (*url.URL, error) { return http.ProxyFromEnvironment(&http.Request{URL: u}) },
 	})
 	return nil
 }
@@ -293,6 +314,7 @@ func (a *App) serve(ctx, base context.Context, abandon context.CancelCauseFunc) 
 	if a.options.Ready != nil {
 		a.options.Ready(a.addrs())
 	}
+	a.running.Go(debug.FreeOSMemory) // what the start needed is not needed again
 	var err error
 	select {
 	case <-ctx.Done():

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/pprof"
 	"os"
 	"os/signal"
+	"runtime/pprof"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -187,8 +189,8 @@ func (a *App) debug(ctx context.Context) {
 		return
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/profile", profileCPU)
+	mux.HandleFunc("/debug/pprof/heap", profileHeap)
 	server := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	a.running.Go(func() {
 		if err := server.ListenAndServe(); err != nil && ctx.Err() == nil {
@@ -199,4 +201,27 @@ func (a *App) debug(ctx context.Context) {
 		<-ctx.Done()
 		_ = server.Close() // nothing to be done about it
 	})
+}
+
+// profileCPU answers with a profile of so many seconds, 30 where the query has none.
+func profileCPU(w http.ResponseWriter, r *http.Request) {
+	seconds, err := strconv.Atoi(cmp.Or(r.URL.Query().Get("seconds"), "30"))
+	if err != nil || seconds < 1 || seconds > 600 {
+		http.Error(w, "seconds must be from 1 to 600", http.StatusBadRequest)
+		return
+	}
+	if err := pprof.StartCPUProfile(w); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	defer pprof.StopCPUProfile()
+	select {
+	case <-r.Context().Done():
+	case <-time.After(time.Duration(seconds) * time.Second):
+	}
+}
+
+// profileHeap answers with what lies on the heap.
+func profileHeap(w http.ResponseWriter, _ *http.Request) {
+	_ = pprof.WriteHeapProfile(w) // fails when the caller left
 }
