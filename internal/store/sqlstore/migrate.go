@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// Migrations are numbered files, applied in the order of their names, each in a transaction of its own,
-// and never changed once released. The table migrations holds the names of those that a database has.
+// Migrations are numbered files, applied in the order of their names, all that are missing in one transaction:
+// a start waits for the disk once. They are never changed once released. The table migrations holds the names
+// of those that a database has.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -24,32 +25,34 @@ func (db *DB) migrate(ctx context.Context) error {
 		return err
 	}
 	slices.Sort(names)
-	const table = "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)"
-	if _, err := db.write.ExecContext(ctx, table); err != nil {
-		return err
-	}
-	have, err := db.applied(ctx)
-	if err != nil {
-		return err
-	}
-	for name := range have {
-		if !slices.Contains(names, "migrations/"+name) {
-			return fmt.Errorf("it was written by a newer version of this program, which made the change %s", name)
+	return db.change(ctx, func(tx *sql.Tx) error {
+		const table = "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)"
+		if _, err := tx.ExecContext(ctx, table); err != nil {
+			return err
 		}
-	}
-	for _, file := range names {
-		if name := path.Base(file); !have[name] {
-			if err := db.apply(ctx, file, name); err != nil {
-				return fmt.Errorf("migration %s: %w", name, err)
+		have, err := applied(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for name := range have {
+			if !slices.Contains(names, "migrations/"+name) {
+				return fmt.Errorf("it was written by a newer version of this program, which made the change %s", name)
 			}
 		}
-	}
-	return nil
+		for _, file := range names {
+			if name := path.Base(file); !have[name] {
+				if err := apply(ctx, tx, file, name); err != nil {
+					return fmt.Errorf("migration %s: %w", name, err)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // applied returns the names of the migrations that the database has.
-func (db *DB) applied(ctx context.Context) (map[string]bool, error) {
-	rows, err := db.write.QueryContext(ctx, "SELECT name FROM migrations")
+func applied(ctx context.Context, tx *sql.Tx) (map[string]bool, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT name FROM migrations")
 	if err != nil {
 		return nil, err
 	}
@@ -66,16 +69,14 @@ func (db *DB) applied(ctx context.Context) (map[string]bool, error) {
 }
 
 // apply applies one migration.
-func (db *DB) apply(ctx context.Context, file, name string) error {
+func apply(ctx context.Context, tx *sql.Tx, file, name string) error {
 	text, err := migrations.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	return db.change(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO migrations (name, applied_at) VALUES ($1, $2)", name, time.Now().UnixMicro())
+	if _, err := tx.ExecContext(ctx, string(text)); err != nil {
 		return err
-	})
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO migrations (name, applied_at) VALUES ($1, $2)", name, time.Now().UnixMicro())
+	return err
 }
