@@ -102,6 +102,13 @@ type Body struct {
 	Off       bool   // not stored because a setting or a header said so
 }
 
+// Saving is what a cache hit has spared.
+type Saving struct {
+	Cost   NanoUSD       // what the answer would have cost by the price catalogue
+	Priced bool          // Cost is known
+	Time   time.Duration // how much sooner it was there than when the provider gave it; 0: not known, or no sooner
+}
+
 // LogEntry is the log's row of one exchange: everything but the bodies. Unknown strings are empty;
 // unknown numbers are what the field's comment says.
 type LogEntry struct {
@@ -144,6 +151,7 @@ type LogEntry struct {
 	Cost        NanoUSD   // of the whole exchange: Usage, Charges, and what other attempts used
 	Priced      bool      // Cost is known; otherwise it is null, never 0
 	CostBasis   CostBasis // where Cost comes from
+	Saved       Saving    // of a cache hit
 	Prices      string    // version of the price catalogue that Cost was made with
 	Tier        string    // service tier that the answer names: "batch", "priority", …; "" the ordinary one
 	Geo         string    // place that the answer names, where that has a price of its own

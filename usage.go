@@ -100,6 +100,9 @@ type Charge struct {
 	Model string // as the answer names it; "" when it does not, and for what was left over beyond MaxCharges: it has no price
 	Tier  string // service tier, as in a LogEntry
 	Usage Usage
+	// Cost is this charge's part of the LogEntry's Cost, rounded by itself; the rest is of the model that answered.
+	Cost   NanoUSD
+	Priced bool // Cost is known; otherwise all of the cost stays with the model that answered
 }
 
 // MaxCharges bounds the charges of one answer.

@@ -73,7 +73,7 @@ func TestSumsOfCostsAreThoseOfTheRows(t *testing.T) {
 	}
 	v := b.call(logsPath + "/" + advised)
 	var detail struct{ Charges json.RawMessage }
-	if err := json.Unmarshal(v.Result, &detail); err != nil || string(detail.Charges) != `[{"model":"claude-opus-5","service_tier":null,"usage":{"basis":"provider","input":50,"output":6}}]` {
+	if err := json.Unmarshal(v.Result, &detail); err != nil || string(detail.Charges) != `[{"model":"claude-opus-5","service_tier":null,"usage":{"basis":"provider","input":50,"output":6},"cost":0.0004}]` {
 		t.Errorf("%s, %v", detail.Charges, err)
 	}
 }

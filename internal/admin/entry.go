@@ -61,6 +61,7 @@ type Entry struct {
 	Geo       *string `json:"inference_geo" doc:"as the answer names it"`
 
 	Usage           Counts        `json:"usage" doc:"of the model that answered"`
+	Saved           *SavingView   `json:"saved" doc:"by a cache hit; null: it was none"`
 	Charges         []ChargeView  `json:"charges" doc:"what other models used for the answer, beside usage; part of the cost"`
 	Timeline        TimelineView  `json:"timeline"`
 	Attempts        []AttemptView `json:"attempts"`
@@ -112,6 +113,13 @@ type ChargeView struct {
 	Model string  `json:"model" doc:"empty: not told, or of several; it has no price"`
 	Tier  *string `json:"service_tier" doc:"null: the ordinary one"`
 	Usage Counts  `json:"usage"`
+	Cost  Money   `json:"cost" doc:"its part of the entry's cost; null: not told apart from the rest"`
+}
+
+// SavingView is what a cache hit has spared.
+type SavingView struct {
+	Cost Money  `json:"cost" doc:"what the answer would have cost by the price catalogue"`
+	Time Millis `json:"time_ms" doc:"how much sooner it was there; null: not known, or no sooner"`
 }
 
 // BodyView tells what is known of a body.
@@ -202,6 +210,9 @@ func viewRow(e *sluice.LogEntry, b basis) *Entry {
 		n := int(e.Feedback)
 		v.Feedback = &n
 	}
+	if e.Cache == sluice.CacheHit || e.Saved != (sluice.Saving{}) {
+		v.Saved = &SavingView{Cost: Money{e.Saved.Cost, e.Saved.Priced}, Time: Millis(e.Saved.Time)}
+	}
 	if e.Scored {
 		v.Score = &e.Score
 	}
@@ -224,7 +235,7 @@ func viewAttempts(e *sluice.LogEntry) []AttemptView {
 	for i := range e.Attempts {
 		a := &e.Attempts[i]
 		views[i] = AttemptView{
-			ID: attemptID(e, i).String(), Provider: a.Provider, Model: a.Model, Host: a.Host,
+			ID: reqlog.AttemptID(e, i).String(), Provider: a.Provider, Model: a.Model, Host: a.Host,
 			Status: optionalStatus(a.Status), Cause: optional(a.Cause), Start: Millis(a.Start), Connect: Millis(a.Connect),
 			First: Millis(a.First), End: Millis(a.End), Reused: a.Reused, Usage: Counts(a.Usage), Cost: Money{a.Cost, a.Priced},
 		}
@@ -236,7 +247,7 @@ func viewCharges(charges []sluice.Charge) []ChargeView {
 	views := make([]ChargeView, len(charges))
 	for i := range charges {
 		c := &charges[i]
-		views[i] = ChargeView{Model: c.Model, Tier: optional(c.Tier), Usage: Counts(c.Usage)}
+		views[i] = ChargeView{Model: c.Model, Tier: optional(c.Tier), Usage: Counts(c.Usage), Cost: Money{c.Cost, c.Priced}}
 	}
 	return views
 }

@@ -23,7 +23,7 @@ import (
 //	key         32
 //	CRC of body 4        CRC-32C
 //	CRC of head 4        of all before it, and meta
-//	meta                 account, gateway, provider, model, encoding, step, fields of the header
+//	meta                 account, gateway, provider, model, encoding, step, fields of the header, nanoseconds it took (may be missing)
 //	body
 //
 // In meta numbers are unsigned varints, and texts stand behind their lengths.
@@ -73,6 +73,9 @@ func AppendRecord(b []byte, r Record) []byte {
 	b = binary.AppendUvarint(b, uint64(len(e.Header)))
 	for i := range e.Header {
 		b = appendText(appendText(b, e.Header[i].Name), e.Header[i].Value)
+	}
+	if e.Took > 0 {
+		b = binary.AppendUvarint(b, uint64(e.Took))
 	}
 	binary.BigEndian.PutUint32(b[lengthAt:], uint32(len(b)-metaAt))
 	binary.BigEndian.PutUint32(b[sumAt:], headSum(b[start:sumAt], b[metaAt:]))
@@ -147,6 +150,11 @@ func ParseRecordHead(b []byte) (r Record, head int64, err error) {
 	}
 	for i := range e.Header {
 		e.Header[i] = sluice.Field{Name: m.text(), Value: m.text()}
+	}
+	if m.rest != "" {
+		if e.Took = time.Duration(m.number()); e.Took <= 0 {
+			return Record{}, 0, errRecord
+		}
 	}
 	if m.bad || m.rest != "" {
 		return Record{}, 0, errRecord

@@ -19,6 +19,8 @@ type Head struct {
 	Model    string // of that target, as the request named it
 	Streamed bool   // a stream of events
 	Step     int    // of a universal request
+	// Took is how long the answer took when the provider gave it; 0: not known, or not over yet.
+	Took time.Duration
 }
 
 // Entry is a whole answer that may be given again. Nobody changes an Entry that a Store has, its

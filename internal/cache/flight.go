@@ -63,6 +63,7 @@ type call struct {
 	ctx    context.Context // the call's own: it outlives the request that made it
 	cancel context.CancelCauseFunc
 	purges uint64 // Cache.purges when it began
+	began  time.Time
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed at the next change; nil while nobody waits for one
@@ -81,7 +82,7 @@ type call struct {
 
 // newCall makes a flight and its leader's part in it.
 func newCall(ctx context.Context, c *Cache, ask Ask, shared bool) *Flight {
-	run := &call{cache: c, ask: ask, purges: c.purges.Load(), closed: !shared}
+	run := &call{cache: c, ask: ask, purges: c.purges.Load(), closed: !shared, began: time.Now()}
 	run.ctx, run.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	run.buffer = buffer{budget: c.budget, limit: c.entryBytes, length: -1, whole: true}
 	return run.seat(ctx, true)
@@ -308,6 +309,7 @@ func (f *Flight) Store(ctx context.Context, now, expires time.Time) error {
 		return err
 	}
 	e := &Entry{Head: c.head, Body: c.buffer.all(), Encoding: contentEncoding(c.head.Header), Stored: now, Expires: expires}
+	e.Took = now.Sub(c.began)
 	e.Length = int64(len(e.Body))
 	c.mu.Unlock()
 

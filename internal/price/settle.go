@@ -2,6 +2,7 @@ package price
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
@@ -35,9 +36,14 @@ func (c *Catalogue) Settle(e *sluice.LogEntry, r Reported, custom *CustomCost) {
 // settleAnswer sets the cost of the answer that the client got.
 func (c *Catalogue) settleAnswer(e *sluice.LogEntry, r Reported, custom *CustomCost) {
 	e.Cost, e.Priced, e.CostBasis, e.Prices = 0, false, sluice.CostUnknown, ""
+	e.Saved.Cost, e.Saved.Priced = 0, false
+	for i := range e.Charges {
+		e.Charges[i].Cost, e.Charges[i].Priced = 0, false
+	}
 	switch {
 	case e.Usage.Basis == sluice.BasisCached:
 		e.Priced, e.CostBasis = true, sluice.CostCached
+		e.Saved.Cost, e.Saved.Priced = c.spared(e, r)
 	case custom != nil:
 		if bill := custom.Bill(e.Usage, e.Charges...); bill.Known {
 			e.Cost, e.Priced, e.CostBasis = bill.Total, true, sluice.CostCustom
@@ -71,10 +77,29 @@ func (c *Catalogue) listed(e *sluice.LogEntry, r Reported) {
 	}
 }
 
-// answerCost is the Total and Known of c.try, mostly without a byte allocated.
+// spared returns what a cached answer would have cost, had the provider given it.
+func (c *Catalogue) spared(e *sluice.LogEntry, r Reported) (cost sluice.NanoUSD, known bool) {
+	if !e.Usage.Known() {
+		return 0, false
+	}
+	paid := *e
+	paid.Usage.Basis = sluice.BasisProvider
+	paid.Charges = slices.Clone(e.Charges)
+	for i := range paid.Charges {
+		paid.Charges[i].Usage.Basis = sluice.BasisProvider
+	}
+	return c.answerCost(&paid, FactorsOf(e, r))
+}
+
+// answerCost is the Total and Known of c.try, mostly without a byte allocated. It sets the costs of e's charges.
 func (c *Catalogue) answerCost(e *sluice.LogEntry, f Factors) (cost sluice.NanoUSD, known bool) {
 	if len(e.Charges) > 0 {
 		t := c.try(e, f)
+		for i := range e.Charges {
+			if t.Known {
+				e.Charges[i].Cost, e.Charges[i].Priced = t.Bills[1+i].Bill.Total, true
+			}
+		}
 		return t.Total, t.Known
 	}
 	p, _, _ := c.ForEntry(e)

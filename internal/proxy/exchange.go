@@ -57,6 +57,8 @@ type state struct {
 	flight   *cache.Flight // nil: caching is off, or an entry was found
 	foreign  bool          // the cached answer is one of another provider
 	haunting bool          // the client is gone; the answer is read for others
+	// cachedTook is how long the cached answer took when the provider gave it; 0: not known, or none was found.
+	cachedTook time.Duration
 
 	// forward
 	answer answer

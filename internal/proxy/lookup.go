@@ -50,6 +50,7 @@ func (x *exchange) seek(ctx context.Context) {
 	switch {
 	case entry != nil:
 		e.Cache = sluice.CacheHit
+		x.cachedTook = entry.Took
 		x.hit(entry.Head, io.NopCloser(&joined{head: entry.Body}), nil)
 		x.answer.header.Add("Age", strconv.FormatInt(entry.Age(x.start), 10))
 	case flight.Leader():

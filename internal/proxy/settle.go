@@ -49,6 +49,9 @@ func (x *exchange) complete() {
 	x.settings.prices.Settle(e, price.Reported{Cost: x.reported}, x.control.cost)
 	x.sizes()
 	e.Timeline.End = x.since()
+	if e.Cache == sluice.CacheHit && x.cachedTook > 0 {
+		e.Saved.Time = max(x.cachedTook-e.Timeline.End, 0)
+	}
 	e.Success = e.Ending == sluice.EndingComplete && (e.Status >= 200 && e.Status < 300 || e.Status == 101)
 }
 

@@ -49,6 +49,7 @@ const (
 	tagCostBasis  = 28
 	tagStep       = 29
 	tagCharge     = 30
+	tagSaved      = 31
 	tagTexts      = 32 // and up: see texts
 )
 
@@ -90,6 +91,13 @@ const (
 	tagChargeModel = 1 + iota
 	tagChargeTier
 	tagChargeUsage
+	tagChargeCost // one more than the cost, in zigzag; none: it is not known
+)
+
+// Tags of a saving, which is a text field that holds fields.
+const (
+	tagSavedCost = 1 + iota // one more than the cost, in zigzag; none: it is not known
+	tagSavedTime
 )
 
 // Tags of a body, which is a text field that holds fields.
@@ -104,11 +112,13 @@ const (
 // maxAttemptCount bounds what a count of attempts may claim.
 const maxAttemptCount = 63
 
-// countedTexts says how many of texts a count-only record carries: those that roll-ups ask for.
-const countedTexts = 8
+// counted reports whether a count-only record carries one of texts: those that roll-ups ask for.
+func counted(text int) bool {
+	const upToKey, errorKind = 8, 10
+	return text < upToKey || text == errorKind
+}
 
-// texts lists e's plain texts by tag, from tagTexts on: add at the end only. The first countedTexts
-// are those that roll-ups ask for.
+// texts lists e's plain texts by tag, from tagTexts on: add at the end only.
 func texts(e *sluice.LogEntry) [22]*string {
 	return [...]*string{
 		&e.Account, &e.Gateway, &e.Provider, &e.Model, &e.Served, &e.Endpoint, &e.Type, &e.Key,
@@ -179,7 +189,7 @@ func appendParts(b []byte, tag int, parts []partRef) []byte {
 func appendEntry(b []byte, e *sluice.LogEntry, countOnly bool) []byte {
 	b = appendCounted(b, e, countOnly)
 	if countOnly {
-		return putNumber(b, tagAttempts, uint64(min(len(e.Attempts), maxAttemptCount)))
+		return appendCountedParts(b, e)
 	}
 	b = putNumber(b, tagFeedback, zigzag(int64(e.Feedback)))
 	b = putNumber(b, tagScore, math.Float64bits(e.Score))
@@ -206,6 +216,23 @@ func appendEntry(b []byte, e *sluice.LogEntry, countOnly bool) []byte {
 	return b
 }
 
+// appendCountedParts appends what roll-ups need of the attempts and charges: where there is one attempt, that there
+// is one.
+func appendCountedParts(b []byte, e *sluice.LogEntry) []byte {
+	if len(e.Attempts) > 1 && len(e.Attempts) <= maxAttemptCount {
+		for _, a := range e.Attempts {
+			a.Host = ""
+			b = appendAttempt(b, &a)
+		}
+	} else {
+		b = putNumber(b, tagAttempts, uint64(min(len(e.Attempts), maxAttemptCount)))
+	}
+	for i := range e.Charges {
+		b = appendCharge(b, &e.Charges[i])
+	}
+	return b
+}
+
 // appendCounted appends what roll-ups need, and the rest of the plain fields unless countOnly.
 func appendCounted(b []byte, e *sluice.LogEntry, countOnly bool) []byte {
 	b = putKey(b, tagID, wireText)
@@ -227,11 +254,11 @@ func appendCounted(b []byte, e *sluice.LogEntry, countOnly bool) []byte {
 	b = putTimes(b, tagTimeline, [...]time.Duration{t.Received, t.Connected, t.Sent, t.FirstByte, t.FirstToken, t.End})
 	b = putUsage(b, tagUsage, &e.Usage)
 	for i, s := range texts(e) {
-		if s == nil || countOnly && i >= countedTexts {
-			break
+		if s != nil && (!countOnly || counted(i)) {
+			b = putText(b, tagTexts+i, *s)
 		}
-		b = putText(b, tagTexts+i, *s)
 	}
+	b = appendSaving(b, &e.Saved)
 	b = appendBody(b, tagBody, &e.Request, countOnly)
 	return appendBody(b, tagBody+1, &e.Response, countOnly)
 }
@@ -266,6 +293,22 @@ func appendCharge(b []byte, c *sluice.Charge) []byte {
 	b = putText(b, tagChargeModel, c.Model)
 	b = putText(b, tagChargeTier, c.Tier)
 	b = putUsage(b, tagChargeUsage, &c.Usage)
+	if c.Priced {
+		b = putNumber(b, tagChargeCost, zigzag(int64(c.Cost))+1)
+	}
+	closeLength(b, at)
+	return b
+}
+
+func appendSaving(b []byte, s *sluice.Saving) []byte {
+	if *s == (sluice.Saving{}) {
+		return b
+	}
+	b, at := openText(b, tagSaved)
+	if s.Priced {
+		b = putNumber(b, tagSavedCost, zigzag(int64(s.Cost))+1)
+	}
+	b = putNumber(b, tagSavedTime, zigzag(int64(s.Time)))
 	closeLength(b, at)
 	return b
 }
@@ -288,7 +331,7 @@ func appendBody(b []byte, tag int, y *sluice.Body, countOnly bool) []byte {
 
 // recordBound returns a length that e's record does not pass.
 func recordBound(e *sluice.LogEntry, parts *[2][]partRef) int {
-	n := 960 // all numbers at their longest, and the keys of the texts
+	n := 1000 // all numbers at their longest, and the keys of the texts
 	for _, s := range texts(e) {
 		if s != nil {
 			n += len(*s)
@@ -305,11 +348,10 @@ func recordBound(e *sluice.LogEntry, parts *[2][]partRef) int {
 		n += 16 + len(e.RespHeader[i].Name) + len(e.RespHeader[i].Value)
 	}
 	for i := range e.Attempts {
-		a := &e.Attempts[i]
-		n += 400 + len(a.Provider) + len(a.Model) + len(a.Host) + len(a.Cause)
+		n += attemptBound(&e.Attempts[i])
 	}
 	for i := range e.Charges {
-		n += 300 + len(e.Charges[i].Model) + len(e.Charges[i].Tier)
+		n += chargeBound(&e.Charges[i])
 	}
 	for _, s := range e.Notes {
 		n += 8 + len(s)
@@ -319,6 +361,12 @@ func recordBound(e *sluice.LogEntry, parts *[2][]partRef) int {
 	}
 	return n
 }
+
+func attemptBound(a *sluice.Attempt) int {
+	return 400 + len(a.Provider) + len(a.Model) + len(a.Host) + len(a.Cause)
+}
+
+func chargeBound(c *sluice.Charge) int { return 320 + len(c.Model) + len(c.Tier) }
 
 // slim returns what is kept of an entry that is too large for a record: cut texts, no headers.
 func slim(e *sluice.LogEntry) *sluice.LogEntry {
@@ -619,6 +667,8 @@ func decodeField(f *fields, e *sluice.LogEntry) {
 		decodeTimes(f, &t.Received, &t.Connected, &t.Sent, &t.FirstByte, &t.FirstToken, &t.End)
 	case tagUsage:
 		decodeUsage(f, &e.Usage)
+	case tagSaved:
+		decodeSaving(f, &e.Saved)
 	case tagBody:
 		decodeBody(f, &e.Request)
 	case tagBody + 1:
@@ -731,6 +781,21 @@ func decodeCharge(f *fields, c *sluice.Charge) {
 			c.Tier = in.text()
 		case tagChargeUsage:
 			decodeUsage(&in, &c.Usage)
+		case tagChargeCost:
+			c.Cost, c.Priced = sluice.NanoUSD(unzigzag(in.n-1)), in.n > 0
+		}
+	}
+	f.bad = f.bad || in.bad
+}
+
+func decodeSaving(f *fields, s *sluice.Saving) {
+	in := fields{s: f.text()}
+	for in.next() {
+		switch in.tag {
+		case tagSavedCost:
+			s.Cost, s.Priced = sluice.NanoUSD(unzigzag(in.n-1)), in.n > 0
+		case tagSavedTime:
+			s.Time = time.Duration(unzigzag(in.n))
 		}
 	}
 	f.bad = f.bad || in.bad

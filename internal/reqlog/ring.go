@@ -104,9 +104,15 @@ func (q *ring) put(r *record) (t Ticket, lost bool) {
 func slimBound(e *sluice.LogEntry) int {
 	n := 900
 	for i, s := range texts(e) {
-		if i < countedTexts {
+		if s != nil && counted(i) {
 			n += len(*s)
 		}
+	}
+	for i := range e.Attempts { // none is told where there is one
+		n += attemptBound(&e.Attempts[i])
+	}
+	for i := range e.Charges {
+		n += chargeBound(&e.Charges[i])
 	}
 	return n
 }
