@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +107,7 @@ func TestAnalyticsAskForWhatTheParametersSay(t *testing.T) {
 	} {
 		asked = nil
 		b.analytics(query)
-		if !slices.Equal(asked, want) {
+		if !reflect.DeepEqual(asked, want) {
 			t.Errorf("%s: asked %+v, want %+v", query, asked, want)
 		}
 	}

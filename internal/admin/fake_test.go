@@ -186,6 +186,10 @@ func (l *fakeLog) Totals(_ context.Context, q reqlog.TotalsQuery) ([]reqlog.Tota
 	return l.totals(q), nil
 }
 
+func (l *fakeLog) SumRows(context.Context, reqlog.TotalsQuery) (reqlog.RowSums, error) {
+	return reqlog.RowSums{}, l.err
+}
+
 func (l *fakeLog) CompleteUntil(context.Context) (time.Time, error) { return l.until, l.err }
 
 func (l *fakeLog) Head() reqlog.Pos {

@@ -122,6 +122,12 @@ func (l *Log) Totals(ctx context.Context, q TotalsQuery) ([]Total, error) {
 	return l.store.Totals(ctx, q)
 }
 
+// SumRows asks the index as Totals does.
+func (l *Log) SumRows(ctx context.Context, q TotalsQuery) (RowSums, error) {
+	l.catchUp(ctx)
+	return l.store.SumRows(ctx, q)
+}
+
 // catchUp waits until all that was handed over before the call is appended and indexed, bringing both
 // forward. It reports false when ctx ended before, or when it cannot be: the disk or the index is in
 // trouble, and what is there is read without the rest.

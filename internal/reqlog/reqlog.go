@@ -100,6 +100,7 @@ type Store interface {
 	List(ctx context.Context, q Query) (Page, error)
 	Get(ctx context.Context, account string, id sluice.ID) (Row, error)
 	Totals(ctx context.Context, q TotalsQuery) ([]Total, error)
+	SumRows(ctx context.Context, q TotalsQuery) (RowSums, error)
 }
 
 // Stats are the log's own numbers; counts are since the start of the process.

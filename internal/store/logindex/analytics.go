@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"time"
 )
@@ -93,7 +94,13 @@ func (c *storedCell) translate(ctx context.Context, from, to *texts, ids map[int
 		*id = other
 		return nil
 	}
-	if c.question != questionTotal && c.question != questionStatus && c.question != questionCache {
+	sign := int32(1)
+	if c.question < 0 {
+		sign, c.question = -1, -c.question
+	}
+	switch c.question {
+	case questionTotal, questionOutcome, questionOldStatus, questionOldCache:
+	default:
 		if err := swap(&c.value); err != nil {
 			return err
 		}
@@ -105,6 +112,7 @@ func (c *storedCell) translate(ctx context.Context, from, to *texts, ids map[int
 		}
 		c.question = questionMeta + key
 	}
+	c.question *= sign
 	return swap(&c.scope)
 }
 
@@ -255,7 +263,7 @@ func (x *Index) seal(ctx context.Context, day int64) error {
 	}
 	return x.with(ctx, day, func(p *part) error {
 		before := p.stateNow(x)
-		from, ids := grainKey{}, map[int32]int32{}
+		from, ids := grainKey{cellKey: cellKey{question: math.MinInt32}}, map[int32]int32{}
 		for more := true; more; {
 			var err error
 			if from, more, err = x.copySome(ctx, p, from, ids); err != nil {
@@ -346,7 +354,7 @@ func (x *Index) dropMinutes(ctx context.Context, day int64) error {
 			return err
 		}
 		return p.tx(ctx, func() error {
-			return p.exec(ctx, "DELETE FROM rollups WHERE grain = ? AND question <> ?", grainMinute, questionTotal)
+			return p.exec(ctx, "DELETE FROM rollups WHERE grain = ? AND question NOT IN (?, ?)", grainMinute, questionTotal, -questionTotal)
 		})
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
 // The numbers of a cell. They are stored by their place: add at the end only.
@@ -32,6 +33,13 @@ const (
 	nFirstCount
 	nSavedIn // tokens of cache hits
 	nSavedOut
+	nSavedCost
+	nSavedPriced
+	nSavedTime // microseconds
+	nGenerated
+	nGenerationTime // microseconds
+	nOverheadSum    // microseconds
+	nOverheadCount
 	nPlain // how many there are before those of token classes, which are stored apart
 
 	nTokens = nPlain
@@ -44,7 +52,11 @@ const (
 type cell struct {
 	n           [nTotal]int64
 	first, last hist // of the time to the first token, and to the last byte
+	own         hist // of Sluice's own part
 }
+
+// empty reports whether nothing is counted in c.
+func (c *cell) empty() bool { return c.n == [nTotal]int64{} }
 
 // A hist counts durations in buckets 10 % wide, by bucket in rising order, so that a value read back
 // from a bucket's middle is off by 5 % at most.
@@ -136,7 +148,7 @@ func (h hist) quantile(p float64) time.Duration {
 }
 
 // reset empties c but keeps its room.
-func (c *cell) reset() { *c = cell{first: c.first[:0], last: c.last[:0]} }
+func (c *cell) reset() { *c = cell{first: c.first[:0], last: c.last[:0], own: c.own[:0]} }
 
 func (c *cell) merge(o *cell) {
 	for i := range c.n {
@@ -144,6 +156,7 @@ func (c *cell) merge(o *cell) {
 	}
 	c.first.merge(o.first)
 	c.last.merge(o.last)
+	c.own.merge(o.own)
 }
 
 // share is what one exchange adds to each cell that it is counted in: the numbers that are not zero.
@@ -152,8 +165,8 @@ type share struct {
 	n     [nTotal]int64
 	len   int
 
-	first, last       int32 // buckets
-	hasFirst, hasLast bool
+	first, last, own          int32 // buckets
+	hasFirst, hasLast, hasOwn bool
 }
 
 func (s *share) put(index int, n int64) {
@@ -172,7 +185,7 @@ func count(b bool) int64 {
 
 // set makes s the share of e; stored: it has a row.
 func (s *share) set(e *sluice.LogEntry, stored bool) {
-	s.len, s.hasFirst, s.hasLast = 0, e.Timeline.FirstToken > 0, e.Timeline.End > 0
+	s.len, s.hasFirst, s.hasLast, s.hasOwn = 0, e.Timeline.FirstToken > 0, e.Timeline.End > 0, false
 	s.put(nRequests, 1)
 	s.put(nRows, count(stored))
 	s.put(nSuccess, count(e.Success))
@@ -183,7 +196,7 @@ func (s *share) set(e *sluice.LogEntry, stored bool) {
 	s.put(nBytesIn, e.Request.Size)
 	s.put(nBytesOut, e.Response.Size)
 	s.money(e)
-	s.tokens(&e.Usage)
+	s.tokens(e)
 	if s.hasLast {
 		s.put(nDurationSum, e.Timeline.End.Microseconds())
 		s.put(nDurationCount, 1)
@@ -196,29 +209,86 @@ func (s *share) set(e *sluice.LogEntry, stored bool) {
 	}
 }
 
+// setRequest adds to what set has found what is counted of requests only.
+func (s *share) setRequest(e *sluice.LogEntry) {
+	own, known := reqlog.Overhead(e)
+	if s.hasOwn = known; known {
+		s.put(nOverheadSum, own.Microseconds())
+		s.put(nOverheadCount, 1)
+		s.own = bucketOf(own)
+	}
+	out, known := e.Usage.Get(sluice.Output)
+	took := e.Timeline.End - e.Timeline.FirstToken
+	if known && e.Streamed && e.Usage.Basis != sluice.BasisCached && e.Timeline.FirstToken > 0 && took > 0 {
+		s.put(nGenerated, out)
+		s.put(nGenerationTime, took.Microseconds())
+	}
+}
+
+// setCharge makes s what a charge of another model is of an exchange.
+func (s *share) setCharge(c *sluice.Charge) {
+	s.len, s.hasFirst, s.hasLast, s.hasOwn = 0, false, false, false
+	var t tokenSums
+	t.add(&c.Usage)
+	s.putTokens(&t)
+	if c.Priced {
+		s.put(nCost, int64(c.Cost))
+	}
+}
+
 func (s *share) money(e *sluice.LogEntry) {
 	s.put(nPriced, count(e.Priced))
 	if e.Priced {
 		s.put(nCost, int64(e.Cost))
 	}
 	s.put(nUnpriced, count(!e.Priced && e.Usage.Known() && e.Usage.Basis != sluice.BasisCached))
+	s.put(nSavedCost, int64(e.Saved.Cost))
+	s.put(nSavedPriced, count(e.Saved.Priced))
+	s.put(nSavedTime, e.Saved.Time.Microseconds())
 	s.put(nEstimated, count(e.Usage.Basis == sluice.BasisEstimated || e.Usage.Basis == sluice.BasisPartial))
 }
 
-// tokens keeps apart what a cache hit would have used: nothing was spent on it.
-func (s *share) tokens(u *sluice.Usage) {
+// tokens counts what the model that answered has used, and what others have.
+func (s *share) tokens(e *sluice.LogEntry) {
+	var t tokenSums
+	t.add(&e.Usage)
+	for i := range e.Charges {
+		t.add(&e.Charges[i].Usage)
+	}
+	s.putTokens(&t)
+}
+
+// tokenSums are the tokens of usages.
+type tokenSums struct {
+	n, known          [sluice.ClassCount]int64
+	savedIn, savedOut int64
+	any               bool
+}
+
+// add keeps apart what a cache hit would have used: nothing was spent on it.
+func (t *tokenSums) add(u *sluice.Usage) {
 	if u.Basis == sluice.BasisCached {
 		in, _ := u.Get(sluice.Input)
 		out, _ := u.Get(sluice.Output)
-		s.put(nSavedIn, in)
-		s.put(nSavedOut, out)
+		t.savedIn += in
+		t.savedOut += out
 		return
 	}
 	for class := range sluice.ClassCount {
 		if n, known := u.Get(class); known {
-			s.put(nTokens+int(class), n)
-			s.put(nKnown+int(class), 1)
+			t.n[class] += n
+			t.known[class]++
+			t.any = true
 		}
+	}
+}
+
+func (s *share) putTokens(t *tokenSums) {
+	s.put(nSavedIn, t.savedIn)
+	s.put(nSavedOut, t.savedOut)
+	for class := 0; t.any && class < int(sluice.ClassCount); class++ {
+		s.put(nTokens+class, t.n[class])
+		s.put(nKnown+class, t.known[class])
 	}
 }
 
@@ -233,10 +303,16 @@ func (c *cell) add(s *share, sign int64) {
 	if s.hasLast {
 		c.last.add(s.last, sign)
 	}
+	if s.hasOwn {
+		c.own.add(s.own, sign)
+	}
 }
 
+// furtherHists is the place in a cell's mask that says how many histograms follow the first two.
+const furtherHists = 63
+
 // append appends the cell's encoding: a mask of the plain numbers that are not zero, and those numbers;
-// a mask of the token classes that are not, and two numbers for each; and the two histograms as
+// a mask of the token classes that are not, and two numbers for each; and the histograms as
 // distances and counts.
 func (c *cell) append(b []byte) []byte {
 	var plain, classes uint64
@@ -250,9 +326,17 @@ func (c *cell) append(b []byte) []byte {
 			classes |= 1 << i
 		}
 	}
+	hists, n := [...]hist{c.first, c.last, c.own}, 2
+	if len(c.own) > 0 {
+		plain |= 1 << furtherHists
+		n = 3
+	}
 	b = binary.AppendUvarint(b, plain)
-	for m := plain; m != 0; m &= m - 1 {
+	for m := plain &^ (1 << furtherHists); m != 0; m &= m - 1 {
 		b = binary.AppendVarint(b, c.n[bits.TrailingZeros64(m)])
+	}
+	if len(c.own) > 0 {
+		b = binary.AppendVarint(b, 1)
 	}
 	b = binary.AppendUvarint(b, classes)
 	for m := classes; m != 0; m &= m - 1 {
@@ -260,7 +344,7 @@ func (c *cell) append(b []byte) []byte {
 		b = binary.AppendVarint(b, c.n[nTokens+i])
 		b = binary.AppendVarint(b, c.n[nKnown+i])
 	}
-	for _, h := range [...]hist{c.first, c.last} {
+	for _, h := range hists[:n] {
 		b = binary.AppendUvarint(b, uint64(len(h)))
 		at := int32(0)
 		for _, k := range h {
@@ -317,9 +401,13 @@ func (r *cellReader) number(index int) (int64, error) {
 
 // add adds the next cell's numbers to c.
 func (r *cellReader) add(c *cell) error {
+	further := int64(0)
 	for mask := r.unsigned(); mask != 0 && !r.bad; mask &= mask - 1 {
-		if i, n := bits.TrailingZeros64(mask), r.signed(); i < nPlain {
+		switch i, n := bits.TrailingZeros64(mask), r.signed(); {
+		case i < nPlain:
 			c.n[i] += n
+		case i == furtherHists:
+			further = n
 		}
 	}
 	for mask := r.unsigned(); mask != 0 && !r.bad; mask &= mask - 1 {
@@ -329,25 +417,33 @@ func (r *cellReader) add(c *cell) error {
 			c.n[nKnown+i] += known
 		}
 	}
-	for _, h := range [...]*hist{&c.first, &c.last} {
-		at, place := int32(0), 0
-		fresh := len(*h) == 0
-		for left := r.unsigned(); left > 0 && !r.bad; left-- {
-			step, n := r.unsigned(), r.signed()
-			if step > 4096 || at > 4096 {
-				r.bad = true
-				break
-			}
-			at += int32(step)
-			if fresh && (len(*h) == 0 || (*h)[len(*h)-1].at < at) {
-				*h = append(*h, bucket{at, n})
-			} else if n != 0 {
-				place = h.addFrom(place, at, n)
-			}
-		}
+	if further < 0 || further > 1 {
+		r.bad = true
+	}
+	hists := [...]*hist{&c.first, &c.last, &c.own}
+	for _, h := range hists[:2+further&1] {
+		r.addHist(h)
 	}
 	if r.bad {
 		return errCell
 	}
 	return nil
+}
+
+func (r *cellReader) addHist(h *hist) {
+	at, place := int32(0), 0
+	fresh := len(*h) == 0
+	for left := r.unsigned(); left > 0 && !r.bad; left-- {
+		step, n := r.unsigned(), r.signed()
+		if step > 4096 || at > 4096 {
+			r.bad = true
+			return
+		}
+		at += int32(step)
+		if fresh && (len(*h) == 0 || (*h)[len(*h)-1].at < at) {
+			*h = append(*h, bucket{at, n})
+		} else if n != 0 {
+			place = h.addFrom(place, at, n)
+		}
+	}
 }

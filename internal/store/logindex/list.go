@@ -81,7 +81,8 @@ type listing struct {
 	offset int   // of an ordered listing
 	skip   int64 // rows still to be left out
 	rows   []reqlog.Row
-	more   bool // a row after the page was seen
+	each   func(*reqlog.Row) error // takes the rows in place of a page; nil: there is a page
+	more   bool                    // a row after the page was seen
 	// at is where the walk stands; partial: it ran out of time there.
 	at      place
 	partial bool
@@ -405,6 +406,14 @@ func (l *listing) take(ctx context.Context, p *part, w *where, r *stored) error 
 	if l.skip > 0 {
 		l.skip--
 		return nil
+	}
+	if l.each != nil {
+		if into.Entry.ID.IsZero() {
+			if err := r.decode(p.lookup(ctx), &into); err != nil {
+				return err
+			}
+		}
+		return l.each(&into)
 	}
 	if len(l.rows) == l.q.Limit {
 		l.more = true

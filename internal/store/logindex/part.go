@@ -71,6 +71,7 @@ const (
 	textValue    // a value of it
 	textGateway  // a gateway as a roll-up's value
 	textAccount  // an account, as the scope of all its gateways
+	textPair     // two texts, separated by pairSeparator
 )
 
 // scopeSeparator stands in no account or gateway: both are path segments.

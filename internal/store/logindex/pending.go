@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	sluice "github.com/sluicehq/sluice"
 )
 
 // pending is what a part has counted and not written to its roll-ups yet: kinds, which are spread over their
@@ -32,11 +30,14 @@ const maxPending = 60_000
 // each calls fn with what was counted for a scope, by minute and by value of a question. A minute and value
 // can come more than once.
 func (d *pending) each(question, scope int32, fn func(at int64, value int32, c *cell)) {
-	if question < questionMeta {
+	if plain := max(question, -question); plain < questionCharge {
 		for k, s := range d.kinds {
+			if k.narrow && plain >= questionOutcome {
+				continue
+			}
 			for side := range sides {
-				if id, ok := k.scope(question, side); ok && id == scope {
-					fn(k.at, s.counted(question, side), &s.cell)
+				if id, ok := k.scope(plain, side); ok && id == scope && k.signed(plain) == question {
+					fn(k.at, s.counted(plain, side), &s.cell)
 				}
 			}
 		}
@@ -52,17 +53,18 @@ func (d *pending) each(question, scope int32, fn func(at int64, value int32, c *
 const (
 	deltaCells = 1 // cells with their places, to the end
 	deltaKinds = 2 // how many kinds, those, and cells as before
+	deltaWide  = 3 // the same, of kinds that are told by more
 )
 
 // appendDelta encodes what a transaction has counted.
 func appendDelta(b []byte, kinds []kindSum, cells map[cellKey]*cell) []byte {
-	b = append(b, deltaKinds)
+	b = append(b, deltaWide)
 	b = binary.AppendUvarint(b, uint64(len(kinds)))
 	for i := range kinds {
 		s := &kinds[i]
 		for _, n := range [...]int64{
 			s.at, s.scopes.gateway, s.scopes.account, s.scopes.value, int64(s.provider), int64(s.model), int64(s.caller),
-			int64(s.status), int64(s.cache), int64(s.others),
+			int64(s.others), int64(s.outcome), int64(s.fault), int64(s.target), int64(s.faultPair), count(s.attempts),
 		} {
 			b = binary.AppendVarint(b, n)
 		}
@@ -80,13 +82,13 @@ func appendDelta(b []byte, kinds []kindSum, cells map[cellKey]*cell) []byte {
 
 // readDelta adds what appendDelta wrote to d.
 func (d *pending) readDelta(b []byte) error {
-	if len(b) == 0 || b[0] != deltaCells && b[0] != deltaKinds {
+	if len(b) == 0 || b[0] < deltaCells || b[0] > deltaWide {
 		return errCell
 	}
 	r := cellReader{left: b[1:]}
-	if b[0] == deltaKinds {
+	if b[0] != deltaCells {
 		for left := r.unsigned(); left > 0 && !r.bad; left-- {
-			if err := d.readKind(&r); err != nil {
+			if err := d.readKind(&r, b[0] == deltaWide); err != nil {
 				return err
 			}
 		}
@@ -108,19 +110,27 @@ func (d *pending) readDelta(b []byte) error {
 	return nil
 }
 
-func (d *pending) readKind(r *cellReader) error {
+func (d *pending) readKind(r *cellReader, wide bool) error {
 	k := kindKey{
 		at: r.signed(), scopes: scopeIDs{r.signed(), r.signed(), r.signed()}, provider: int32(r.signed()), model: int32(r.signed()),
-		caller: int32(r.signed()), status: int32(r.signed()), cache: sluice.CacheStatus(r.signed()),
+		caller: int32(r.signed()), narrow: !wide,
 	}
-	others := others(r.signed())
+	if !wide {
+		r.signed() // status
+		r.signed() // what the cache did
+	}
+	one := kindSum{kindKey: k, others: others(r.signed())}
+	if wide {
+		one.outcome, one.kindKey.fault, one.target, one.faultPair = outcome(r.signed()), int32(r.signed()), int32(r.signed()), int32(r.signed())
+		one.attempts = r.signed() != 0
+	}
 	if r.bad {
 		return errCell
 	}
-	s := d.kinds[k]
+	s := d.kinds[one.kindKey]
 	if s == nil {
-		s = &kindSum{kindKey: k, others: others}
-		d.kinds[k] = s
+		s = &one
+		d.kinds[one.kindKey] = s
 	}
 	return r.add(&s.cell)
 }
@@ -156,7 +166,7 @@ func (g *gather) keep() {
 			s.before = nil
 			continue
 		}
-		own := &kindSum{kindKey: s.kindKey, others: s.others}
+		own := &kindSum{kindKey: s.kindKey, others: s.others, target: s.target, faultPair: s.faultPair}
 		own.merge(&s.cell)
 		p.pending.kinds[s.kindKey] = own
 	}
@@ -221,11 +231,14 @@ func (p *part) flush(ctx context.Context) error {
 // writePending adds pending to the stored cells, question by question: together they would be too many.
 func (p *part) writePending(ctx context.Context) error {
 	s := sums{p: p, cells: map[grainKey]*cell{}}
-	for question := questionTotal; question <= questionGateway; question++ {
+	for _, question := range kindQuestions() {
 		for k, kind := range p.pending.kinds {
+			if k.narrow && question >= questionOutcome {
+				continue
+			}
 			for side := range sides {
 				if scope, ok := k.scope(question, side); ok {
-					s.add(grainKey{cellKey{question, scope, kind.counted(question, side), k.at}, grainMinute}, &kind.cell)
+					s.add(grainKey{cellKey{k.signed(question), scope, kind.counted(question, side), k.at}, grainMinute}, &kind.cell)
 				}
 			}
 		}

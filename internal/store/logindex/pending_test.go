@@ -75,7 +75,7 @@ func TestCountsAreTheSameOnceWritten(t *testing.T) {
 		want := everyTotal(t, x)
 		other := 0
 		for _, total := range want[" by model every 1h0m0s"] {
-			if total.Value == otherName {
+			if total.Value == reqlog.OtherValue {
 				other++
 			}
 		}

@@ -4,20 +4,27 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
 // What a roll-up is kept for. Stored: never renumber. A metadata key's question is questionMeta more
-// than the id of its text.
+// than the id of its text. The cells of a question below zero are added to those of the question above it where
+// attempts are counted in place of requests: most requests have one attempt, and need none.
 const (
 	questionTotal int32 = 1 + iota
 	questionProvider
 	questionModel
 	questionCaller
-	questionStatus // its values are the codes themselves
-	questionCache  // its values are sluice.CacheStatus
+	questionOldStatus // its values are the codes; no longer counted
+	questionOldCache  // its values are sluice.CacheStatus; no longer counted
 	questionGateway
+	questionOutcome // its values are outcomes
+	questionTarget  // provider and model
+	questionFault   // provider and kind of error
+	questionCharge  // as questionTarget: what is taken from there where models are told apart, and put elsewhere
 
 	questionMeta int32 = 16
 )
@@ -29,8 +36,10 @@ const (
 	grainHour    = 60
 )
 
-// otherValue gathers the values beyond maxValues.
-const otherValue int32 = -1
+const (
+	otherValue int32 = -1 // gathers the values beyond maxValues
+	emptyValue int32 = -2 // of metadata that is there and empty
+)
 
 // maxValues bounds the values of one question, scope and hour.
 const maxValues = 1000
@@ -52,7 +61,7 @@ type setKey struct {
 type valueSet struct{ ids map[int32]struct{} }
 
 // gather collects what one transaction counts. Exchanges that are counted under the same values are one
-// kind, and summed up as such: most traffic is of few kinds, and each is counted in 13 cells, over which it is
+// kind, and summed up as such: most traffic is of few kinds, and each is counted in 15 cells, over which it is
 // spread only when the roll-ups are written.
 type gather struct {
 	p        *part
@@ -64,6 +73,7 @@ type gather struct {
 	free     []*cell
 	admitted []admission
 	share    share
+	charge   share
 	scopes   map[[2]string]scopeIDs // by account and gateway
 	recent   [2]string              // of scopes
 	recentID scopeIDs
@@ -71,11 +81,42 @@ type gather struct {
 
 // kindKey is all that an exchange is counted under, but for metadata.
 type kindKey struct {
-	at                              int64 // unix minute
-	scopes                          scopeIDs
-	provider, model, caller, status int32
-	cache                           sluice.CacheStatus
+	at                      int64 // unix minute
+	scopes                  scopeIDs
+	provider, model, caller int32
+	outcome                 outcome
+	fault                   int32 // kind of error
+	attempts                bool  // of a question below zero
+	narrow                  bool  // read from a delta that does not tell what is asked from questionOutcome on
 }
+
+// outcome is how an exchange went, as far as words of status, success, ending and cache tell it. Stored: bits
+// never move.
+type outcome int32
+
+const (
+	outcomeSuccess  = 1 << 10
+	outcomeEnding   = 11 // four bits
+	outcomeCache    = 15 // two bits
+	outcomeStatuses = outcomeSuccess - 1
+)
+
+func outcomeOf(e *sluice.LogEntry) outcome {
+	o := outcome(min(max(e.Status, 0), outcomeStatuses)) | outcome(e.Ending&15)<<outcomeEnding | outcome(e.Cache&3)<<outcomeCache
+	if e.Success {
+		o |= outcomeSuccess
+	}
+	return o
+}
+
+// tell sets in e what o says.
+func (o outcome) tell(e *sluice.LogEntry) {
+	e.Status, e.Success = int(o&outcomeStatuses), o&outcomeSuccess != 0
+	e.Ending, e.Cache = sluice.Ending(o>>outcomeEnding&15), sluice.CacheStatus(o>>outcomeCache&3)
+}
+
+// pairSeparator stands between the two texts of a pair; no provider has it.
+const pairSeparator = "\x1f"
 
 // value returns what a kind is counted under for a question.
 func (k *kindKey) value(question int32) int32 {
@@ -86,14 +127,28 @@ func (k *kindKey) value(question int32) int32 {
 		return k.model
 	case questionCaller:
 		return k.caller
-	case questionStatus:
-		return k.status
-	case questionCache:
-		return int32(k.cache)
 	case questionGateway:
 		return int32(k.scopes.value)
+	case questionOutcome:
+		return int32(k.outcome)
 	}
 	return 0
+}
+
+// kindQuestions are those that kinds have cells of.
+func kindQuestions() [8]int32 {
+	return [...]int32{
+		questionTotal, questionProvider, questionModel, questionCaller, questionGateway,
+		questionOutcome, questionTarget, questionFault,
+	}
+}
+
+// signed returns the question, below zero if the kind is one of attempts.
+func (k *kindKey) signed(question int32) int32 {
+	if k.attempts {
+		return -question
+	}
+	return question
 }
 
 // The scopes that a kind is counted for: every exchange is counted for its account and for its gateway, so
@@ -113,15 +168,16 @@ func (k *kindKey) scope(question int32, side int) (int32, bool) {
 }
 
 // others tells which values of a kind are counted as other, a bit for each question and scope.
-type others uint16
+type others uint32
 
 func otherBit(question int32, side int) others { return 1 << (int(question)*sides + side) }
 
 // kindSum is the exchanges of one kind.
 type kindSum struct {
 	kindKey
-	others others
-	before *kindSum // what the part has counted of this kind before the transaction, or nil
+	others            others
+	target, faultPair int32    // values of the questions of pairs
+	before            *kindSum // what the part has counted of this kind before the transaction, or nil
 	cell
 }
 
@@ -131,6 +187,17 @@ func (s *kindSum) counted(question int32, side int) int32 {
 		return otherValue
 	}
 	return s.value(question)
+}
+
+// value returns what the kind is counted under for a question.
+func (s *kindSum) value(question int32) int32 {
+	switch question {
+	case questionTarget:
+		return s.target
+	case questionFault:
+		return s.faultPair
+	}
+	return s.kindKey.value(question)
 }
 
 type admission struct {
@@ -220,54 +287,110 @@ func (g *gather) scopesOf(ctx context.Context, e *sluice.LogEntry) (ids scopeIDs
 func (g *gather) row(ctx context.Context, r *row) error {
 	e := &r.record.Entry
 	return g.add(ctx, e, kindKey{
-		at: e.ID.Milli() / minuteMillis, scopes: r.scopes, status: int32(e.Status), cache: e.Cache,
+		at: e.ID.Milli() / minuteMillis, scopes: r.scopes, outcome: outcomeOf(e),
 		provider: int32(r.shape.texts[columnProvider]), model: int32(r.shape.texts[columnModel]), caller: int32(r.shape.texts[columnCaller]),
+		fault: int32(r.shape.texts[columnError]),
 	}, 1, true)
 }
 
 // entry counts e, sign times; stored: it has a row.
 func (g *gather) entry(ctx context.Context, e *sluice.LogEntry, sign int64, stored bool) error {
-	scopes, err := g.scopesOf(ctx, e)
+	k, err := g.kindOf(ctx, e)
 	if err != nil {
 		return err
-	}
-	var ids [3]int32
-	for i, named := range [...]textKey{{textProvider, e.Provider}, {textModel, e.Model}, {textCaller, e.Key}} {
-		id, err := g.p.texts.id(ctx, named.kind, named.text)
-		if err != nil {
-			return err
-		}
-		ids[i] = int32(id)
-	}
-	k := kindKey{
-		at: e.ID.Milli() / minuteMillis, scopes: scopes, status: int32(e.Status), cache: e.Cache,
-		provider: ids[0], model: ids[1], caller: ids[2],
 	}
 	return g.add(ctx, e, k, sign, stored)
 }
 
+// kindOf returns what e is counted under.
+func (g *gather) kindOf(ctx context.Context, e *sluice.LogEntry) (k kindKey, err error) {
+	if k.scopes, err = g.scopesOf(ctx, e); err != nil {
+		return k, err
+	}
+	k.at, k.outcome = e.ID.Milli()/minuteMillis, outcomeOf(e)
+	for _, named := range [...]struct {
+		to *int32
+		textKey
+	}{
+		{&k.provider, textKey{textProvider, e.Provider}},
+		{&k.model, textKey{textModel, e.Model}},
+		{&k.caller, textKey{textCaller, e.Key}},
+		{&k.fault, textKey{textError, e.ErrorKind}},
+	} {
+		id, err := g.p.texts.id(ctx, named.kind, named.text)
+		if err != nil {
+			return k, err
+		}
+		*named.to = int32(id)
+	}
+	return k, nil
+}
+
+// add counts e under k, and its attempts if they are more than the request itself.
 func (g *gather) add(ctx context.Context, e *sluice.LogEntry, k kindKey, sign int64, stored bool) error {
+	g.share.set(e, stored)
+	g.share.setRequest(e)
+	if err := g.addShare(ctx, e, k, sign); err != nil || !severalAttempts(e) {
+		return err
+	}
+	g.share.set(e, false)
+	k.attempts = true
+	if err := g.addShare(ctx, e, k, -sign); err != nil {
+		return err
+	}
+	items := reqlog.PerAttempt(e)
+	for i := range items {
+		one := &items[i]
+		own, err := g.kindOf(ctx, one)
+		if err != nil {
+			return err
+		}
+		one.Attempts = one.Attempts[:1]
+		own.attempts = true
+		g.share.set(one, false)
+		if err := g.addShare(ctx, one, own, sign); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// severalAttempts reports whether e counts otherwise where attempts are counted. Of exchanges that were only
+// counted, older records tell no more than how many there were.
+func severalAttempts(e *sluice.LogEntry) bool {
+	n := len(e.Attempts)
+	switch {
+	case n == 0 || n == 1 && reqlog.Answering(e) == 0:
+		return false
+	case n > 1 && e.Attempts[0] == (sluice.Attempt{}):
+		return false
+	}
+	return true
+}
+
+// addShare adds g.share, which is e's, to the kind k.
+func (g *gather) addShare(ctx context.Context, e *sluice.LogEntry, k kindKey, sign int64) error {
 	if e.Gateway == "" {
 		k.scopes.gateway = 0
 	}
 	if g.last < 0 || g.kinds[g.last].kindKey != k {
-		if err := g.turnTo(ctx, &k); err != nil {
+		if err := g.turnTo(ctx, e, &k); err != nil {
 			return err
 		}
 	}
-	g.share.set(e, stored)
 	g.kinds[g.last].cell.add(&g.share, sign)
-	if len(g.metadata) == 0 || len(e.Metadata) == 0 {
+	if len(g.metadata) == 0 && len(e.Charges) == 0 {
 		return nil
 	}
-	kind := k // the function would have k allocated for every exchange
-	return g.addMeta(ctx, e, func(question int32, value int64) error {
-		return g.both(ctx, &kind, question, int32(value), func(c *cell) { c.add(&g.share, sign) })
-	})
+	kind := k // the functions would have k allocated for every exchange
+	if err := g.addMeta(ctx, e, &kind, sign); err != nil {
+		return err
+	}
+	return g.addCharges(ctx, e, &kind, sign)
 }
 
 // turnTo makes a kind the last one.
-func (g *gather) turnTo(ctx context.Context, k *kindKey) error {
+func (g *gather) turnTo(ctx context.Context, e *sluice.LogEntry, k *kindKey) error {
 	i, ok := g.kindAt[*k]
 	if !ok {
 		i = len(g.kinds)
@@ -280,8 +403,8 @@ func (g *gather) turnTo(ctx context.Context, k *kindKey) error {
 		s := &g.kinds[i]
 		s.kindKey, s.others, s.before = *k, 0, g.p.pending.kinds[*k]
 		if s.before != nil {
-			s.others = s.before.others
-		} else if err := g.admitKind(ctx, s); err != nil {
+			s.others, s.target, s.faultPair = s.before.others, s.before.target, s.before.faultPair
+		} else if err := g.admitKind(ctx, e, s); err != nil {
 			g.kinds = g.kinds[:i]
 			return err
 		}
@@ -292,8 +415,20 @@ func (g *gather) turnTo(ctx context.Context, k *kindKey) error {
 }
 
 // admitKind decides which values of a new kind are counted as other.
-func (g *gather) admitKind(ctx context.Context, s *kindSum) error {
-	for _, question := range [...]int32{questionProvider, questionModel, questionCaller, questionGateway} {
+func (g *gather) admitKind(ctx context.Context, e *sluice.LogEntry, s *kindSum) (err error) {
+	if s.target, err = g.pair(ctx, s.provider, e.Provider, e.Model); err != nil {
+		return err
+	}
+	if s.faultPair, err = g.pair(ctx, s.provider, e.Provider, e.ErrorKind); err != nil {
+		return err
+	}
+	if s.model == spilled {
+		s.target = spilled
+	}
+	if s.kindKey.fault == spilled {
+		s.faultPair = spilled
+	}
+	for _, question := range [...]int32{questionProvider, questionModel, questionCaller, questionGateway, questionTarget, questionFault} {
 		for side := range sides {
 			scope, ok := s.scope(question, side)
 			if !ok {
@@ -320,28 +455,64 @@ func (g *gather) both(ctx context.Context, k *kindKey, question, value int32, ad
 	return err
 }
 
-// addMeta counts the metadata that has roll-ups.
-func (g *gather) addMeta(ctx context.Context, e *sluice.LogEntry, put func(int32, int64) error) error {
+// addMeta counts g.share under the metadata that has roll-ups.
+func (g *gather) addMeta(ctx context.Context, e *sluice.LogEntry, k *kindKey, sign int64) error {
 	for _, key := range g.metadata {
-		for i := range e.Metadata {
-			if e.Metadata[i].Key != key {
-				continue
-			}
-			question, err := g.p.texts.id(ctx, textQuestion, key)
-			if err != nil {
+		question, err := g.p.texts.id(ctx, textQuestion, key)
+		if err != nil {
+			return err
+		}
+		value := int64(otherValue)
+		switch text, found := reqlog.MetaOf(e, key); {
+		case !found:
+			value = 0
+		case text == "":
+			value = int64(emptyValue)
+		case text != reqlog.OtherValue:
+			if value, err = g.p.texts.id(ctx, textValue, text); err != nil {
 				return err
 			}
-			value, err := g.p.texts.id(ctx, textValue, e.Metadata[i].Value)
-			if err != nil {
-				return err
-			}
-			if err := put(questionMeta+int32(question), value); err != nil {
-				return err
-			}
-			break
+		}
+		err = g.both(ctx, k, k.signed(questionMeta+int32(question)), int32(value), func(c *cell) { c.add(&g.share, sign) })
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// addCharges moves what other models were charged for from the model that answered to them.
+func (g *gather) addCharges(ctx context.Context, e *sluice.LogEntry, k *kindKey, sign int64) error {
+	for i := range e.Charges {
+		c := &e.Charges[i]
+		if c.Model == e.Model {
+			continue
+		}
+		g.charge.setCharge(c)
+		for _, side := range [...]struct {
+			model string
+			sign  int64
+		}{{e.Model, -sign}, {c.Model, sign}} {
+			value, err := g.pair(ctx, k.provider, e.Provider, side.model)
+			if err != nil {
+				return err
+			}
+			err = g.both(ctx, k, k.signed(questionCharge), value, func(c *cell) { c.add(&g.charge, side.sign) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pair returns the id of a provider with another text.
+func (g *gather) pair(ctx context.Context, id int32, provider, text string) (int32, error) {
+	if id == spilled || strings.Contains(provider, pairSeparator) {
+		return spilled, nil
+	}
+	pair, err := g.p.texts.id(ctx, textPair, provider+pairSeparator+text)
+	return int32(pair), err
 }
 
 // put has something added to one cell.
@@ -364,13 +535,17 @@ func (g *gather) put(ctx context.Context, key cellKey, add func(*cell)) error {
 // admit returns the value that key is counted under: its own, or otherValue.
 func (g *gather) admit(ctx context.Context, key cellKey) (int32, error) {
 	switch key.question {
-	case questionTotal, questionStatus, questionCache:
+	case questionTotal, questionOutcome:
 		return key.value, nil
 	}
-	if key.value == spilled {
+	switch key.value {
+	case spilled:
 		return otherValue, nil
+	case emptyValue:
+		return emptyValue, nil
 	}
-	set, err := g.p.valuesOf(ctx, setKey{key.question, key.scope, key.at - key.at%grainHour})
+	// Both signs have the same values, so that what one takes away the other has.
+	set, err := g.p.valuesOf(ctx, setKey{max(key.question, -key.question), key.scope, key.at - key.at%grainHour})
 	if err != nil {
 		return 0, err
 	}
@@ -399,7 +574,7 @@ func (p *part) valuesOf(ctx context.Context, k setKey) (*valueSet, error) {
 			set.ids[value] = struct{}{}
 		}
 		return err
-	}, "SELECT value FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at = ?", k.question, k.scope, grainHour, k.hour)
+	}, "SELECT value FROM rollups WHERE question IN (?, ?) AND scope = ? AND grain = ? AND at = ?", k.question, -k.question, k.scope, grainHour, k.hour)
 	if err != nil {
 		return nil, fmt.Errorf("values of an hour: %w", err)
 	}

@@ -2,11 +2,9 @@ package logindex
 
 import (
 	"cmp"
-	"context"
-	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +15,7 @@ import (
 const (
 	maxIntervals = 10_000
 	maxGroups    = 50_000 // sums of one answer; further values go to other
-	otherName    = "other"
+	maxLevels    = 1 + reqlog.MaxThen
 )
 
 // piece is a stretch of unix minutes that is read from roll-ups of one grain.
@@ -56,72 +54,157 @@ func pieces(list []piece, a, b int64) []piece {
 	return list
 }
 
-// totaling is one call of Totals.
-type totaling struct {
-	x        *Index
-	question int32
-	key      string // of metadata
-	scope    textKey
-	from, to int64 // unix minutes
-	every    int64
-	sums     map[sumKey]*cell
+// tally adds exchanges up by interval and group.
+type tally struct {
+	groups []reqlog.Group
+	edges  []int64 // unix minutes: where the intervals begin, and where the last ends
+	whole  bool    // the sums of all intervals are wanted, too
+	cells  map[sumKey]*cell
 }
 
+// sumKey is a place in a tally; interval wholeRange is all of them.
 type sumKey struct {
-	interval int64
-	value    string
+	interval int32
+	group    [maxLevels]string
 }
 
-// Totals implements reqlog.Store. The range is widened to whole minutes; two days after they happened,
-// exchanges are no longer known by the minute but for GroupNone, and the ends move to quarters of an
-// hour. Sums of a group come with the intervals that have any; those of GroupNone with all.
-func (x *Index) Totals(ctx context.Context, q reqlog.TotalsQuery) ([]reqlog.Total, error) {
-	t, err := x.newTotaling(q)
-	if err != nil {
-		return nil, err
+const (
+	wholeRange = -1
+	// chargeValues is added to the values of charges, lest they be taken for those of another question.
+	chargeValues = 1 << 30
+)
+
+func (x *Index) newTally(q *reqlog.TotalsQuery) (*tally, error) {
+	invalid := func(field, msg string) error { return &sluice.Error{Kind: sluice.KindInvalid, Field: field, Msg: msg} }
+	s := &tally{whole: q.Sum, cells: map[sumKey]*cell{}}
+	if q.Group != reqlog.GroupNone {
+		s.groups = append(s.groups, q.Group)
 	}
-	var list []piece
-	for a := t.from; a < t.to; a += t.every {
-		list = pieces(list, a, min(a+t.every, t.to))
+	s.groups = append(s.groups, q.Then...)
+	if len(s.groups) > maxLevels {
+		return nil, invalid("group", fmt.Sprintf("more than %d groups within groups", maxLevels))
 	}
-	for _, one := range list {
-		if err := t.read(ctx, one); err != nil {
-			return nil, fmt.Errorf("totals: %w", err)
+	for _, g := range s.groups {
+		if !groupKnown(g) {
+			return nil, invalid("group", fmt.Sprintf("there are no totals by %q", string(g)))
 		}
 	}
-	return t.result(q.Group == reqlog.GroupNone), nil
-}
-
-func (x *Index) newTotaling(q reqlog.TotalsQuery) (*totaling, error) {
-	invalid := func(field, msg string) error { return &sluice.Error{Kind: sluice.KindInvalid, Field: field, Msg: msg} }
-	t := &totaling{x: x, scope: scopeOf(q.Account, q.Gateway), sums: map[sumKey]*cell{}}
-	key, isMeta := strings.CutPrefix(string(q.Group), string(reqlog.GroupMeta("")))
-	question, ok := map[reqlog.Group]int32{
-		reqlog.GroupNone: questionTotal, reqlog.GroupProvider: questionProvider, reqlog.GroupModel: questionModel,
-		reqlog.GroupKey: questionCaller, reqlog.GroupStatus: questionStatus, reqlog.GroupCache: questionCache,
-		reqlog.GroupGateway: questionGateway,
-	}[q.Group]
-	switch {
-	case isMeta:
-		t.question, t.key = questionMeta, key
-	case !ok:
-		return nil, invalid("group", fmt.Sprintf("there are no totals by %q", string(q.Group)))
-	case question == questionGateway && q.Gateway != "":
-		t.question, t.key = questionTotal, q.Gateway // the only value there is
-	default:
-		t.question = question
-	}
-	t.from, t.to = x.minuteRange(q.From, q.To)
-	if t.every = int64(q.Every / time.Minute); q.Every%time.Minute != 0 || q.Every < 0 {
+	if q.Every%time.Minute != 0 || q.Every < 0 {
 		return nil, invalid("interval", "an interval is whole minutes")
 	}
-	if t.every == 0 {
-		t.every = max(t.to-t.from, 1)
+	for i, t := range q.Edges {
+		s.edges = append(s.edges, t.UnixMilli()/minuteMillis)
+		if i > 0 && s.edges[i] <= s.edges[i-1] {
+			return nil, invalid("interval", "the intervals' edges do not rise by a minute at least")
+		}
 	}
-	if (t.to-t.from)/t.every > maxIntervals {
+	if len(s.edges) == 1 {
+		return nil, invalid("interval", "one edge makes no interval")
+	}
+	if len(s.edges) == 0 {
+		from, to := x.minuteRange(q.From, q.To)
+		every := int64(q.Every / time.Minute)
+		if every == 0 {
+			every = max(to-from, 1)
+		}
+		if (to-from)/every > maxIntervals {
+			return nil, invalid("interval", fmt.Sprintf("more than %d intervals", maxIntervals))
+		}
+		for a := from; a < to || a == from; a += every {
+			s.edges = append(s.edges, a)
+		}
+		s.edges = append(s.edges, max(to, from))
+	}
+	if len(s.edges) > maxIntervals+1 {
 		return nil, invalid("interval", fmt.Sprintf("more than %d intervals", maxIntervals))
 	}
-	return t, nil
+	return s, nil
+}
+
+// groupKnown reports whether entries can be split by g.
+func groupKnown(g reqlog.Group) bool {
+	switch g {
+	case reqlog.GroupProvider, reqlog.GroupModel, reqlog.GroupKey, reqlog.GroupStatus, reqlog.GroupCache, reqlog.GroupGateway,
+		reqlog.GroupOutcome, reqlog.GroupErrorType:
+		return true
+	}
+	_, isMeta := g.Meta()
+	return isMeta
+}
+
+func (s *tally) from() int64 { return s.edges[0] }
+func (s *tally) to() int64   { return s.edges[len(s.edges)-1] }
+
+// intervalOf returns the interval of a unix minute. What lies before the first belongs to it: a roll-up that
+// is longer than a minute begins there.
+func (s *tally) intervalOf(at int64) int32 {
+	i, found := slices.BinarySearch(s.edges, at)
+	if !found {
+		i--
+	}
+	return int32(min(max(i, 0), len(s.edges)-2))
+}
+
+// groupOf returns where e is counted.
+func (s *tally) groupOf(e *sluice.LogEntry) (group [maxLevels]string) {
+	for i, g := range s.groups {
+		group[i] = g.Of(e)
+	}
+	return group
+}
+
+// other is where that is counted whose own place is not known.
+func (s *tally) other() (group [maxLevels]string) {
+	for i := range s.groups {
+		group[i] = reqlog.OtherValue
+	}
+	return group
+}
+
+// cell returns the sum of a place. Beyond maxGroups places there is one for what has none yet.
+func (s *tally) cell(interval int32, group [maxLevels]string) *cell {
+	k := sumKey{interval, group}
+	c := s.cells[k]
+	if c == nil {
+		if len(s.cells) >= maxGroups {
+			k.group = s.other()
+		}
+		if c = s.cells[k]; c == nil {
+			c = &cell{}
+			s.cells[k] = c
+		}
+	}
+	return c
+}
+
+// result puts the sums in order.
+func (s *tally) result() []reqlog.Total {
+	if s.whole {
+		for _, k := range slices.Collect(maps.Keys(s.cells)) {
+			s.cell(wholeRange, k.group).merge(s.cells[k])
+		}
+	}
+	if len(s.groups) == 0 {
+		for i := range len(s.edges) - 1 {
+			s.cell(int32(i), [maxLevels]string{})
+		}
+	}
+	list := make([]reqlog.Total, 0, len(s.cells))
+	for k, c := range s.cells {
+		if len(s.groups) > 0 && c.empty() {
+			continue
+		}
+		total := c.total()
+		if k.interval != wholeRange {
+			total.Start = time.UnixMilli(s.edges[k.interval] * minuteMillis).UTC()
+		}
+		total.Value, total.Then = k.group[0], [reqlog.MaxThen]string(k.group[1:])
+		list = append(list, total)
+	}
+	slices.SortFunc(list, func(a, b reqlog.Total) int {
+		return cmp.Or(a.Start.Compare(b.Start), strings.Compare(a.Value, b.Value), slices.Compare(a.Then[:], b.Then[:]))
+	})
+	return list
 }
 
 // minuteRange returns the unix minutes of a range; open ends reach as far as there is anything.
@@ -140,180 +223,6 @@ func (x *Index) minuteRange(from, to time.Time) (first, last int64) {
 	return max(first, 0), min(last, (lastDay+1)*dayMinutes)
 }
 
-// read adds a piece to the sums: day by day where the days' files must be asked, and at once for
-// stretches of days that analytics.db has.
-func (t *totaling) read(ctx context.Context, one piece) error {
-	stretch := piece{grain: one.grain}
-	flush := func() error {
-		done := stretch
-		stretch.from, stretch.to = 0, 0
-		return t.readCopies(ctx, done)
-	}
-	for _, d := range t.x.dayList() {
-		part := piece{one.grain, max(one.from, d.day*dayMinutes), min(one.to, (d.day+1)*dayMinutes)}
-		if part.from >= part.to {
-			continue
-		}
-		if d.minutes == noMinutes || d.minutes == totalMinutes && t.question != questionTotal {
-			part.grain = max(part.grain, grainQuarter)
-		}
-		if d.sealed && part.grain != grainMinute && part.grain == stretch.grain {
-			if stretch.to == 0 {
-				stretch.from = part.from
-			}
-			stretch.to = part.to
-			continue
-		}
-		if err := flush(); err != nil {
-			return err
-		}
-		if err := t.readDay(ctx, d, part); err != nil {
-			return err
-		}
-	}
-	return flush()
-}
-
-// readDay adds what one day has.
-func (t *totaling) readDay(ctx context.Context, d dayInfo, one piece) error {
-	if d.sealed && one.grain != grainMinute {
-		return t.readCopies(ctx, one)
-	}
-	asked := false
-	err := t.x.with(ctx, d.day, func(p *part) error {
-		asked = true
-		question, scope, ok, err := t.ids(ctx, p.file)
-		if err != nil || !ok {
-			return err
-		}
-		p.rollMu.RLock()
-		defer p.rollMu.RUnlock()
-		p.pending.each(question, scope, func(at int64, value int32, c *cell) {
-			at -= at % one.grain
-			if err == nil && one.from <= at && at < one.to {
-				err = t.add(ctx, p.file, &p.names, at, value, func(sum *cell) error { sum.merge(c); return nil })
-			}
-		})
-		if err != nil {
-			return err
-		}
-		return t.readFile(ctx, p.file, &p.names, question, scope, one)
-	})
-	if err == nil && !asked { // removed meanwhile: what is left of it is in analytics.db
-		one.grain = max(one.grain, grainQuarter)
-		return t.readCopies(ctx, one)
-	}
-	return err
-}
-
-func (t *totaling) readCopies(ctx context.Context, one piece) error {
-	if one.from >= one.to {
-		return nil
-	}
-	c := t.x.copies
-	question, scope, ok, err := t.ids(ctx, c.file)
-	if err != nil || !ok {
-		return err
-	}
-	return t.readFile(ctx, c.file, &c.names, question, scope, one)
-}
-
-// ids returns what the question and the scope are called in a file; false: it knows nothing of them.
-func (t *totaling) ids(ctx context.Context, f *file) (question, scope int32, ok bool, err error) {
-	s, err := f.textID(ctx, t.scope)
-	if err != nil || s == 0 {
-		return 0, 0, false, err
-	}
-	if t.question != questionMeta {
-		return t.question, int32(s), true, nil
-	}
-	k, err := f.textID(ctx, textKey{textQuestion, t.key})
-	return questionMeta + int32(k), int32(s), k != 0, err
-}
-
-// readFile adds a file's stored cells.
-func (t *totaling) readFile(ctx context.Context, f *file, n *names, question, scope int32, one piece) error {
-	type stored struct {
-		at    int64
-		value int32
-		cell  []byte
-	}
-	var cells []stored // names are looked up through the same pool, so after the query
-	err := all(ctx, f.read, func(r *sql.Rows) error {
-		var c stored
-		err := r.Scan(&c.at, &c.value, &c.cell)
-		cells = append(cells, c)
-		return err
-	}, "SELECT at, value, cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at >= ? AND at < ?",
-		question, scope, one.grain, one.from, one.to)
-	if err != nil {
-		return err
-	}
-	for i := range cells {
-		r := cellReader{left: cells[i].cell}
-		if err := t.add(ctx, f, n, cells[i].at, cells[i].value, r.add); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// add finds the sum that a cell belongs to and has it added.
-func (t *totaling) add(ctx context.Context, f *file, n *names, at int64, value int32, add func(*cell) error) error {
-	name, err := t.name(ctx, f, n, value)
-	if err != nil {
-		return err
-	}
-	k := sumKey{max(at-t.from, 0) / t.every, name}
-	if t.sums[k] == nil {
-		if len(t.sums) >= maxGroups {
-			k.value = otherName
-		}
-		if t.sums[k] == nil {
-			t.sums[k] = &cell{}
-		}
-	}
-	return add(t.sums[k])
-}
-
-// name returns what a value is called.
-func (t *totaling) name(ctx context.Context, f *file, n *names, value int32) (string, error) {
-	switch {
-	case t.question == questionTotal:
-		return t.key, nil
-	case t.question == questionStatus:
-		return strconv.Itoa(int(value)), nil
-	case t.question == questionCache:
-		return reqlog.CacheName(sluice.CacheStatus(value)), nil
-	case value == otherValue:
-		return otherName, nil
-	}
-	return n.get(ctx, f, int64(value))
-}
-
-// result puts the sums in order; every: intervals without any have a sum of their own.
-func (t *totaling) result(every bool) []reqlog.Total {
-	if every {
-		for i, a := int64(0), t.from; a < t.to || i == 0; i, a = i+1, a+t.every {
-			if k := (sumKey{interval: i}); t.sums[k] == nil {
-				t.sums[k] = &cell{}
-			}
-		}
-	}
-	list := make([]reqlog.Total, 0, len(t.sums))
-	for k, c := range t.sums {
-		if every || c.n[nRequests] != 0 {
-			total := c.total()
-			total.Start, total.Value = time.UnixMilli((t.from+k.interval*t.every)*minuteMillis).UTC(), k.value
-			list = append(list, total)
-		}
-	}
-	slices.SortFunc(list, func(a, b reqlog.Total) int {
-		return cmp.Or(a.Start.Compare(b.Start), strings.Compare(a.Value, b.Value))
-	})
-	return list
-}
-
 // total returns the cell as the API has it.
 func (c *cell) total() reqlog.Total {
 	n := &c.n
@@ -321,9 +230,11 @@ func (c *cell) total() reqlog.Total {
 		Requests: n[nRequests], Success: n[nSuccess], Canceled: n[nCanceled], Errors: n[nRequests] - n[nSuccess] - n[nCanceled],
 		Cached: n[nCached], Streamed: n[nStreamed], Attempts: n[nAttempts], Estimated: n[nEstimated],
 		Cost: sluice.NanoUSD(n[nCost]), Priced: n[nPriced], Unpriced: n[nUnpriced], BytesIn: n[nBytesIn], BytesOut: n[nBytesOut],
-		SavedIn: n[nSavedIn], SavedOut: n[nSavedOut],
+		SavedIn: n[nSavedIn], SavedOut: n[nSavedOut], SavedCost: sluice.NanoUSD(n[nSavedCost]), SavedPriced: n[nSavedPriced],
+		SavedTime: micros(n[nSavedTime]), Generated: n[nGenerated], GenerationTime: micros(n[nGenerationTime]),
 		Duration:   c.last.quantiles(n[nDurationCount], n[nDurationSum]),
 		FirstToken: c.first.quantiles(n[nFirstCount], n[nFirstSum]),
+		Overhead:   c.own.quantiles(n[nOverheadCount], n[nOverheadSum]),
 	}
 	for class := range sluice.ClassCount {
 		t.Tokens[class], t.TokensKnown[class] = n[nTokens+int(class)], n[nKnown+int(class)]
@@ -331,10 +242,12 @@ func (c *cell) total() reqlog.Total {
 	return t
 }
 
+func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
 func (h hist) quantiles(count, sum int64) reqlog.Quantiles {
-	q := reqlog.Quantiles{Count: count, P50: h.quantile(0.50), P95: h.quantile(0.95), P99: h.quantile(0.99)}
+	q := reqlog.Quantiles{Count: count, P50: h.quantile(0.50), P90: h.quantile(0.90), P95: h.quantile(0.95), P99: h.quantile(0.99)}
 	if count > 0 {
-		q.Mean = time.Duration(sum/count) * time.Microsecond
+		q.Mean = micros(sum / count)
 	}
 	return q
 }

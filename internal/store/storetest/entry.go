@@ -126,6 +126,21 @@ func Draw(t *rapid.T, ids *sluice.IDs, around time.Time) sluice.LogEntry {
 	}
 	e.Timeline.End = time.Duration(small("end")) * 1500 * time.Microsecond
 	e.Timeline.FirstToken = time.Duration(small("first")) * time.Millisecond
+	e.Timeline.Received = time.Duration(small("received")) * 100 * time.Microsecond
+	if e.Cache == sluice.CacheHit {
+		e.Saved = sluice.Saving{Cost: sluice.NanoUSD(small("saved cost")), Priced: true, Time: time.Duration(small("saved time")) * time.Millisecond}
+	}
+	for i := range e.Attempts {
+		e.Attempts[i] = drawAttempt(t, text, small)
+	}
+	for range small("charges") / 2 {
+		c := sluice.Charge{Model: text("charged model"), Priced: flag("charge priced"), Usage: sluice.Usage{Basis: sluice.BasisProvider}}
+		if c.Priced {
+			c.Cost = sluice.NanoUSD(small("charge"))
+		}
+		c.Usage.Set(sluice.Input, small("charged tokens"))
+		e.Charges = append(e.Charges, c)
+	}
 	e.Usage.Basis = sluice.Basis(rapid.IntRange(0, int(sluice.BasisCached)).Draw(t, "basis"))
 	for class := range sluice.Class(3) {
 		if flag("known") {
@@ -133,6 +148,22 @@ func Draw(t *rapid.T, ids *sluice.IDs, around time.Time) sluice.LogEntry {
 		}
 	}
 	return e
+}
+
+func drawAttempt(t *rapid.T, text func(string) string, small func(string) int64) sluice.Attempt {
+	a := sluice.Attempt{
+		Step: int(small("attempt's step")), Provider: text("attempt's provider"), Model: text("attempt's model"), Host: "host",
+		Status: rapid.SampledFrom([]int{0, 200, 429, 500}).Draw(t, "attempt's status"), Cause: rapid.SampledFrom([]string{"", "", "dial", "timeout"}).Draw(t, "cause"),
+		Start: time.Duration(small("attempt's start")) * time.Millisecond, End: time.Duration(small("attempt's end")) * time.Millisecond,
+	}
+	if small("attempt's usage") > 1 {
+		a.Usage.Basis = sluice.BasisPartial
+		a.Usage.Set(sluice.Output, small("attempt's tokens"))
+		if a.Priced = small("attempt priced") > 1; a.Priced {
+			a.Cost = sluice.NanoUSD(small("attempt's cost") * 1e9)
+		}
+	}
+	return a
 }
 
 // DrawFilter makes a filter of up to three terms, over all fields and relations.
