@@ -45,6 +45,20 @@ func ParseRule(list []string) (Rule, error) {
 	return r, errors.Join(errs...)
 }
 
+// Names reports whether the rule names host, a name or an address without a port, so that calls there may be
+// private.
+func (r *Rule) Names(host string) bool {
+	if slices.Contains(r.Hosts, plainName(host)) {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	a = a.WithZone("").Unmap()
+	return slices.ContainsFunc(r.Allow, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
 // plainName is how names are compared: lower case, without the final dot of a full name.
 func plainName(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
 

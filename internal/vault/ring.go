@@ -293,6 +293,34 @@ func (v *Vault) put(ctx context.Context, c *Credential, was int64) error {
 	return v.store.PutCredential(ctx, Stored{Credential: *c, Sealed: sealed}, was)
 }
 
+// Seal encrypts a secret that is no provider key, such as a header of a custom provider. It is bound to its
+// purpose: the same texts open it. The error is as Create's where the vault is locked.
+func (v *Vault) Seal(ctx context.Context, secret sluice.Secret, purpose ...string) ([]byte, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := v.needDataKey(ctx); err != nil {
+		return nil, err
+	}
+	return v.data.seal([]byte(secret.Reveal()), bound(forOther, purpose...)), nil
+}
+
+// Unseal undoes Seal. sluice.KindUnavailable: the vault is locked, or what was sealed is damaged.
+func (v *Vault) Unseal(sealed []byte, purpose ...string) (sluice.Secret, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e := v.locked.Load(); e != nil {
+		return sluice.Secret{}, e
+	}
+	if v.data == nil {
+		return sluice.Secret{}, &sluice.Error{Kind: sluice.KindUnavailable, Msg: "there is no data key that could have sealed this"}
+	}
+	plain, err := v.data.open(sealed, bound(forOther, purpose...))
+	if err != nil {
+		return sluice.Secret{}, &sluice.Error{Kind: sluice.KindUnavailable, Msg: "what was sealed cannot be opened", Err: err}
+	}
+	return sluice.NewSecret(string(plain)), nil
+}
+
 // Update changes a gateway's credential, for all calls that begin after it. sluice.KindNotFound: it has none
 // of that id; other kinds as Create's, also sluice.KindConflict where another process has changed it.
 func (v *Vault) Update(ctx context.Context, account, gateway, id string, change Change, now time.Time) (Credential, error) {

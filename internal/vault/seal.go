@@ -59,6 +59,7 @@ const (
 const (
 	forDataKey    = "sluice data key"
 	forCredential = "sluice credential"
+	forOther      = "sluice secret"
 )
 
 // Why something cannot be opened. They say nothing of what is inside.
@@ -96,11 +97,15 @@ func sealedBy(sealed []byte) (id [idBytes]byte) {
 	return id
 }
 
-// context is what a credential's secret is bound to: each part behind its length, so that no two lists make
-// the same bytes.
+// context is what a credential's secret is bound to.
 func (c *Credential) context() []byte {
-	b := []byte(forCredential)
-	for _, part := range append([]string{c.ID, c.Account, c.Gateway, c.Provider, c.Alias}, c.Hosts...) {
+	return bound(forCredential, append([]string{c.ID, c.Account, c.Gateway, c.Provider, c.Alias}, c.Hosts...)...)
+}
+
+// bound joins what something is bound to: each part behind its length, so that no two lists make the same bytes.
+func bound(purpose string, parts ...string) []byte {
+	b := []byte(purpose)
+	for _, part := range parts {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
 		b = append(b, part...)
 	}
