@@ -7,6 +7,7 @@ package provider
 import (
 	"context"
 	"io"
+	"time"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/wire"
@@ -50,6 +51,14 @@ type Provider struct {
 	custom bool    // base comes from the operator
 	exact  bool    // a provider of the operator's own: Base joined with the path, nothing guessed
 	routes []route // Endpoints, ready for matching
+
+	// What only custom providers have (customs.go).
+	guarded bool          // base came by the management API: it leads to private ranges only where the configuration lets it
+	off     bool          // it is not enabled
+	broken  bool          // adds cannot be opened
+	plain   bool          // base is http, and the configuration does not name its host
+	adds    sluice.Header // added to each call
+	since   time.Time     // when it was made
 }
 
 // Auth is where a provider's credential stands in a request.

@@ -267,6 +267,7 @@ func selfHosted(m meters) []Provider {
 type Table struct {
 	bySegment map[string]*Provider // slugs and aliases
 	all       []*Provider          // by slug
+	custom    map[customName]*Provider
 }
 
 // NewTable returns the built-in providers with settings applied: a base_url replaces the built-in
@@ -372,8 +373,9 @@ func (t *Table) Find(segment string) (*Provider, bool) {
 func (t *Table) All() []*Provider { return t.all }
 
 // Overridden reports whether the provider's address comes from the operator, so that it may lead to
-// private ranges.
-func (p *Provider) Overridden() bool { return p.custom }
+// private ranges. That of a custom provider came by the management API: it leads there only where the
+// configuration lets it.
+func (p *Provider) Overridden() bool { return p.custom && !p.guarded }
 
 // BaseURL returns the address in use: the operator's, else the built-in one. It is for people and may
 // hold "{…}" parts; "" for a provider that answers itself.
