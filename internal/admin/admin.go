@@ -27,6 +27,7 @@ import (
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/vault"
 )
@@ -68,6 +69,8 @@ type Deps struct {
 	Keyless func(slug string) bool
 	// Audit is the audit log. nil: none is kept.
 	Audit *audit.Trail
+	// Customs are the custom providers, which are made and changed here.
+	Customs *provider.Customs
 	// Cache is the response cache. nil: there is none.
 	Cache Cache
 	// Status returns what the process knows of itself. It is cheap.
@@ -90,8 +93,8 @@ type Deps struct {
 // Settings is what the API shows of the configuration, and of what is stored.
 type Settings struct {
 	Gateways *gateway.Snapshot
-	// Provider tells whether a path segment names a provider, and gives its slug.
-	Provider func(segment string) (slug string, known bool)
+	// Provider tells whether a path segment names a provider of an account, and gives its slug.
+	Provider func(account, segment string) (slug string, known bool)
 	// Endpoint is the address of the data plane, scheme, host and base path, without a slash at its
 	// end. "": the address that the caller of the API used, followed by BasePath.
 	Endpoint string

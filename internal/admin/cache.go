@@ -110,7 +110,7 @@ func (s *server) purgeCache(ctx context.Context, in *purgeCacheInput) (*output[E
 	}
 	what := cache.Selection{Scope: cache.Scope{Account: a.ID, Gateway: g.ID}}
 	if in.Provider != "" {
-		slug, known := settings.Provider(in.Provider)
+		slug, known := settings.Provider(a.ID, in.Provider)
 		if !known {
 			return nil, &sluice.Error{Kind: sluice.KindInvalid, Msg: "there is no such provider", Field: "provider", Hint: "docs/providers.md lists the slugs"}
 		}

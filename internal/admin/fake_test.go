@@ -315,11 +315,12 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	b := &bench{t: t, log: newFakeLog()}
 	set := newGateways(t)
 	settings := Settings{
-		Provider: func(segment string) (string, bool) { return "openai", segment == "openai" || segment == "open-ai" },
+		Provider: func(_, segment string) (string, bool) { return "openai", segment == "openai" || segment == "open-ai" },
 		Endpoint: "http://gateway.test:8088/ai", Loaded: base,
 	}
 	b.deps = Deps{
 		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t), Audit: newTrail(t),
+		Customs: newCustoms(t),
 		Settings: func() *Settings {
 			now := settings
 			now.Gateways = set.Snapshot()

@@ -256,7 +256,7 @@ func (s *server) getURL(_ context.Context, in *getURLInput) (*output[Envelope[st
 	if err != nil {
 		return nil, err
 	}
-	slug, known := settings.Provider(in.Provider)
+	slug, known := settings.Provider(a.ID, in.Provider)
 	if !known {
 		return nil, newFailure(http.StatusBadRequest, Fault{
 			Code: codeInvalid, Message: "Invalid provider", Path: []string{"path", "provider"}, Field: "provider", Hint: "docs/providers.md lists the slugs",

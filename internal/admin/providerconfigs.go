@@ -146,7 +146,7 @@ func (s *server) createProviderConfig(ctx context.Context, in *createProviderCon
 	if err != nil {
 		return nil, err
 	}
-	slug, known := settings.Provider(b.ProviderSlug)
+	slug, known := settings.Provider(g.Account, b.ProviderSlug)
 	if !known {
 		return nil, inBody(invalid("provider_slug", "there is no provider "+clip(b.ProviderSlug, 64), "docs/providers.md lists the slugs"))
 	}
@@ -193,7 +193,7 @@ func (s *server) updateProviderConfig(ctx context.Context, in *updateProviderCon
 		return nil, err
 	}
 	if b.ProviderSlug != "" && b.ProviderSlug != c.Provider {
-		if slug, known := settings.Provider(b.ProviderSlug); !known || slug != c.Provider {
+		if slug, known := settings.Provider(g.Account, b.ProviderSlug); !known || slug != c.Provider {
 			return nil, inBody(invalid("provider_slug", "the provider of a stored key cannot be changed", "delete it, and create another one"))
 		}
 	}

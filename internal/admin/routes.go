@@ -56,6 +56,7 @@ func routes() []route {
 		priceRoutes(),
 		statusRoutes(),
 		providerConfigRoutes(),
+		customProviderRoutes(),
 		tokenRoutes(),
 		auditRoutes(),
 	)

@@ -87,6 +87,7 @@ type App struct {
 	index     *logindex.Index
 	log       *reqlog.Log
 	estimates *estimate.Worker
+	rule      upstream.Rule
 	upstream  *upstream.Client
 	memory    *proxy.Memory
 	db        *sqlstore.DB
@@ -94,6 +95,7 @@ type App struct {
 	tokens    *auth.Ring
 	audit     *audit.Trail
 	vault     *vault.Vault
+	customs   *provider.Customs
 	limits    *slots.Store
 	answers   *answers.Store
 	cache     *cache.Cache
@@ -141,6 +143,7 @@ func (a *App) open(ctx, base context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.table.Store(table)
 	if err := a.openUpstream(c); err != nil {
 		return err
 	}
@@ -164,14 +167,13 @@ func (a *App) open(ctx, base context.Context) error {
 	if err := emptyDir(spool); err != nil {
 		return err
 	}
-	a.table.Store(table)
 	a.proxy = proxy.New(proxy.Options{
 		Settings: a.settings(), Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
 		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, Vault: a.vault, EnsureDefault: a.gateways.EnsureDefault,
 	})
 	a.data = front.NewStd(a.proxy)
-	a.view.Store(viewSettings(c, table))
+	a.view.Store(viewSettings(c, table, a.customs))
 	a.admin = onFirstUse(func() http.Handler { return admin.New(a.adminDeps()) })
 	return a.openFronts(ctx, base, c)
 }
@@ -186,6 +188,7 @@ func (a *App) adminDeps() admin.Deps {
 		Audit:         a.audit,
 		Cache:         a.cache,
 		Vault:         a.vault,
+		Customs:       a.customs,
 		TestKey:       a.testKey,
 		Keyless:       a.keyless,
 		Prices:        a.priceState,
@@ -214,6 +217,7 @@ func (a *App) openUpstream(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	a.rule = rule
 	a.upstream = upstream.New(upstream.Options{
 		Transport: c.Upstream.Transport, ConnsPerHost: c.Upstream.ConnsPerHost, IdlePerHost: c.Upstream.IdlePerHost,
 		RootCAs: roots, Rule: rule, Logger: a.logger,

@@ -148,7 +148,7 @@ func (a *App) reload() {
 	case a.priceNow <- struct{}{}:
 	default: // it is about to be read
 	}
-	a.view.Store(viewSettings(&loaded.Config, table))
+	a.view.Store(viewSettings(&loaded.Config, table, a.customs))
 	a.log.SetRetention(retention(&loaded.Config))
 	if err := a.level.UnmarshalText([]byte(loaded.Config.Log.Level)); err != nil {
 		a.logger.Error("log level", "error", err) // validated: cannot happen

@@ -12,6 +12,7 @@ import (
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/store/answers"
 	"github.com/sluicehq/sluice/internal/store/slots"
@@ -41,6 +42,16 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) 
 	})
 	if err != nil {
 		return fmt.Errorf("read the provider keys: %w", err)
+	}
+	a.customs, err = provider.OpenCustoms(ctx, provider.CustomsOptions{
+		Store: a.db, Sealer: a.vault, Logger: a.logger, Allowed: a.rule.Names, Applied: a.apply,
+		Taken: func(segment string) bool {
+			_, ok := a.table.Load().Find(segment)
+			return ok
+		},
+	})
+	if err != nil {
+		return err
 	}
 	a.limits = slots.Open(slots.Options{Path: filepath.Join(c.DataDir, "limits"), Logger: a.logger})
 	a.answers, err = answers.Open(answers.Options{
@@ -101,5 +112,5 @@ func (a *App) apply() {
 }
 
 func (a *App) settings() *proxy.Settings {
-	return proxy.NewSettings(&a.loaded.Load().Config, a.gateways.Snapshot(), a.table.Load(), a.prices.Load())
+	return proxy.NewSettings(&a.loaded.Load().Config, a.gateways.Snapshot(), a.table.Load().With(a.customs), a.prices.Load())
 }

@@ -13,11 +13,11 @@ import (
 )
 
 // viewSettings is what the management API shows of c; shown adds the gateways.
-func viewSettings(c *config.Config, table *provider.Table) *admin.Settings {
+func viewSettings(c *config.Config, table *provider.Table, customs *provider.Customs) *admin.Settings {
 	return &admin.Settings{
 		BasePath: c.BasePath, Loaded: time.Now().UTC(),
-		Provider: func(segment string) (string, bool) {
-			p, ok := table.Find(segment)
+		Provider: func(account, segment string) (string, bool) {
+			p, ok := table.With(customs).FindIn(account, segment)
 			if !ok {
 				return "", false
 			}

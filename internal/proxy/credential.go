@@ -49,6 +49,13 @@ func (p *Proxy) credentials(_ context.Context, x *exchange) error {
 
 // lend gives a step a stored key, where it is to have one. i is its index in a universal request, -1 in another.
 func (x *exchange) lend(s *step, fields sluice.Header, i int) error {
+	if s.provider.AddsCredential() && !x.trusted {
+		return &sluice.Error{
+			Kind: sluice.KindUnauthorized, Msg: "Unauthorized", Field: "cf-aig-authorization",
+			Hint: "calls to " + s.provider.Slug + " carry a stored credential, which is for callers with a gateway token: cf-aig-authorization: Bearer …; " +
+				"'sluice auth token create' makes one",
+		}
+	}
 	keys := x.proxy.vault.Keys(x.gateway.Account, x.gateway.ID, s.provider.Slug)
 	alias, needed := s.control.alias, x.gateway.ByokOnly || s.control.ownKey
 	if keys == nil && alias == "" && !needed { // as a rule
@@ -76,22 +83,33 @@ func (x *exchange) lend(s *step, fields sluice.Header, i int) error {
 		return &sluice.Error{Kind: sluice.KindUnavailable, Msg: "the stored provider key cannot be opened", Hint: "'sluice provider list' says why"}
 	}
 	s.lent = &lent{pool: pool}
-	if s.provider.OwnHost(s.target.Host) {
-		return nil
-	}
-	// The call names the host: only keys that were stored for it go there.
-	for _, c := range all {
-		if !c.MaySee(s.target.Host) {
-			s.lent.not = append(s.lent.not, c)
+	// Of a custom provider that was deleted, keys are left: they are not for another one of its slug.
+	if s.lent.excludes(func(c *vault.Credential) bool { return c.Modified.Before(s.provider.Since()) }) {
+		return &sluice.Error{
+			Kind: sluice.KindForbidden, Field: "cf-aig-byok-alias",
+			Msg:  "the stored key of " + s.provider.Slug + " was stored for an earlier provider of that slug",
+			Hint: "store it again: sluice provider add " + s.provider.Slug + " --replace",
 		}
 	}
-	if len(s.lent.not) < len(all) {
+	// Where the call names the host, only keys that were stored for it go there.
+	if s.provider.OwnHost(s.target.Host) || !s.lent.excludes(func(c *vault.Credential) bool { return !c.MaySee(s.target.Host) }) {
 		return nil
 	}
 	return &sluice.Error{
 		Kind: sluice.KindForbidden, Msg: "the stored provider key may not be sent to the host " + quote(s.target.Host), Field: "path",
 		Hint: "name the host with the key: sluice provider add " + s.provider.Slug + " --host " + printable(s.target.Host, 64) + " --replace",
 	}
+}
+
+// excludes keeps the keys that are not for this call from being chosen, and reports whether none is left.
+func (l *lent) excludes(not func(c *vault.Credential) bool) bool {
+	all := l.pool.All()
+	for _, c := range all {
+		if not(c) && !slices.Contains(l.not, c) {
+			l.not = append(l.not, c)
+		}
+	}
+	return len(l.not) == len(all)
 }
 
 // noKey is the refusal of a step without any credential.
@@ -206,15 +224,25 @@ func (x *exchange) anotherKey(ctx context.Context, o *outcome) bool {
 	return true
 }
 
-// veil puts stars in place of the stored key where an error answer repeats it, as some servers do: the caller
-// is not to see it, nor is the log. The answer keeps its length. One that is encoded is not looked into.
+// veil puts stars in place of what Sluice has added, a stored key or a custom provider's fields, where an error
+// answer repeats it, as some servers do: the caller is not to see it, nor is the log. The answer keeps its
+// length. One that is encoded is not looked into.
 func (x *exchange) veil(o *outcome) {
-	if x.lent == nil || o.err != nil || o.answer.status < 400 || o.answer.body == nil || !identity(o.answer.header.Get("Content-Encoding")) {
+	if o.err != nil || o.answer.status < 400 || o.answer.body == nil || !identity(o.answer.header.Get("Content-Encoding")) {
 		return
 	}
-	secret := []byte(x.lent.chosen.Secret().Reveal())
+	secrets := x.provider.Veiled()
+	if x.lent != nil {
+		secrets = append(secrets, x.lent.chosen.Secret().Reveal())
+	}
+	if len(secrets) == 0 {
+		return
+	}
 	text, err := io.ReadAll(io.LimitReader(o.answer.body, held))
-	o.push(bytes.ReplaceAll(text, secret, bytes.Repeat([]byte("*"), len(secret))), err)
+	for _, secret := range secrets {
+		text = bytes.ReplaceAll(text, []byte(secret), bytes.Repeat([]byte("*"), len(secret)))
+	}
+	o.push(text, err)
 }
 
 // refusalOf reports whether an answer refuses the credential: it is not good, not for this, or used up.
@@ -251,7 +279,7 @@ const (
 // has sluice.KindInvalid where no such call is known, or sluice.KindUnavailable where the key cannot be opened.
 func (p *Proxy) Probe(ctx context.Context, c *vault.Credential) (Probed, error) {
 	s := p.settings.Load()
-	pr, ok := s.providers.Find(c.Provider)
+	pr, ok := s.providers.FindIn(c.Account, c.Provider)
 	if !ok {
 		return Probed{}, &sluice.Error{Kind: sluice.KindInvalid, Field: "provider_slug", Msg: "no provider " + quote(c.Provider) + " is configured any more"}
 	}
@@ -265,6 +293,9 @@ func (p *Proxy) Probe(ctx context.Context, c *vault.Credential) (Probed, error) 
 			Hint: "make a small call through the gateway",
 		}
 	}
+	if err := pr.Usable(); err != nil {
+		return Probed{}, err
+	}
 	target, err := pr.Resolve(in)
 	if err != nil {
 		return Probed{}, err
@@ -272,7 +303,7 @@ func (p *Proxy) Probe(ctx context.Context, c *vault.Credential) (Probed, error) 
 	times := s.timeouts
 	times.FirstByte, times.Total = probeTime, probeTime
 	req := upstream.Request{
-		Method: in.Method, Scheme: target.Scheme, Host: target.Host, Target: target.Path, Header: pr.Present(in.Header, c.Secret()),
+		Method: in.Method, Scheme: target.Scheme, Host: target.Host, Target: target.Path, Header: pr.Present(pr.Added(in.Header), c.Secret()),
 		Timeouts: times, Private: pr.Local || pr.Overridden(), Repeatable: true,
 	}
 	start := time.Now()

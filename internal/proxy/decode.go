@@ -71,7 +71,7 @@ func (x *exchange) stored() bool { return x.control.collect && x.control.payload
 // findProvider reads the provider from the path, and where the call goes.
 func (x *exchange) findProvider() error {
 	segment, rest := cutSegment(x.rest)
-	p, ok := x.settings.providers.Find(segment)
+	p, ok := x.settings.providers.FindIn(x.gateway.Account, segment)
 	if !ok {
 		path, query, asked := strings.Cut(printable(x.rest, 1024), "?")
 		if asked {
@@ -98,6 +98,9 @@ func (x *exchange) findProvider() error {
 	}
 	if p.Serve != nil {
 		return nil
+	}
+	if err := p.Usable(); err != nil {
+		return err
 	}
 	target, err := p.Resolve(x.call)
 	x.target = target

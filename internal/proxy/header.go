@@ -41,6 +41,9 @@ func (x *exchange) sortHeader() {
 			e.UserAgent = f.Value
 		}
 	}
+	if x.provider != nil {
+		x.out = x.provider.Added(x.out)
+	}
 	x.control.tell(e)
 }
 

@@ -303,7 +303,7 @@ func millis(v jsonscan.Value, least int64, most time.Duration, to *time.Duration
 
 // aim finds out where step i goes.
 func (x *exchange) aim(s *step, slug, endpoint string, i int) error {
-	p, ok := x.settings.providers.Find(slug)
+	p, ok := x.settings.providers.FindIn(x.gateway.Account, slug)
 	if !ok {
 		return &sluice.Error{
 			Kind: sluice.KindNoProvider, Field: fmt.Sprintf("[%d].provider", i), Msg: "no provider " + quote(slug),
@@ -320,6 +320,10 @@ func (x *exchange) aim(s *step, slug, endpoint string, i int) error {
 	if p.Serve != nil {
 		return nil
 	}
+	if err := p.Usable(); err != nil {
+		return err
+	}
+	s.fields = p.Added(s.fields)
 	target, err := p.Resolve(s.call)
 	if err != nil {
 		return badStep(i, "endpoint", "cannot be called", err.Error())

@@ -59,6 +59,7 @@ type Gateway struct {
 	Limits   *slots.Store
 	Cache    *cache.Cache
 	Vault    *vault.Vault
+	Customs  *provider.Customs
 	Upstream *httptest.Server
 
 	t      testing.TB
@@ -142,8 +143,12 @@ func (f Front) start(t testing.TB, base string, change func(c *config.Config), o
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := upstream.New(upstream.Options{Transport: c.Upstream.Transport, IdlePerHost: c.Upstream.IdlePerHost, Logger: logger})
-	state := g.open(loaded, table, logger)
+	rule, err := upstream.ParseRule(c.Upstream.PrivateHosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := upstream.New(upstream.Options{Transport: c.Upstream.Transport, IdlePerHost: c.Upstream.IdlePerHost, Rule: rule, Logger: logger})
+	state := g.open(loaded, table, &rule, logger)
 	g.Proxy = proxy.New(proxy.Options{
 		Settings: proxy.NewSettings(c, g.Gateways.Snapshot(), table, price.Embedded()), Upstream: client, Log: g.Log, Logger: logger,
 		Memory: g.Memory, SpoolDir: t.TempDir(), Spool: int64(c.Limits.SpoolBytes),
@@ -169,15 +174,16 @@ type closer struct {
 }
 
 // open opens gateways, tokens, counters and cache, and returns how they are closed, in order.
-func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, logger *slog.Logger) []closer {
+func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, rule *upstream.Rule, logger *slog.Logger) []closer {
 	t, c, ctx := g.t, &loaded.Config, context.WithoutCancel(g.t.Context())
 	db, err := sqlstore.Open(ctx, filepath.Join(c.DataDir, "sluice.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Gateways, err = gateway.Open(ctx, loaded, gateway.Options{Store: db, Logger: logger, Applied: func(s *gateway.Snapshot) {
-		g.Proxy.SetSettings(proxy.NewSettings(c, s, table, price.Embedded()))
-	}})
+	apply := func() {
+		g.Proxy.SetSettings(proxy.NewSettings(c, g.Gateways.Snapshot(), table.With(g.Customs), price.Embedded()))
+	}
+	g.Gateways, err = gateway.Open(ctx, loaded, gateway.Options{Store: db, Logger: logger, Applied: func(*gateway.Snapshot) { apply() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +191,10 @@ func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, logger *slo
 		t.Fatal(err)
 	}
 	g.Vault, err = vault.Open(ctx, vault.Options{Store: db, Master: vault.Master{File: filepath.Join(c.DataDir, "master.key")}, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Customs, err = provider.OpenCustoms(ctx, provider.CustomsOptions{Store: db, Sealer: g.Vault, Logger: logger, Allowed: rule.Names, Applied: apply})
 	if err != nil {
 		t.Fatal(err)
 	}
