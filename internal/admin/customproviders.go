@@ -11,6 +11,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/provider"
 )
 
@@ -86,6 +87,10 @@ func logoOf(c *provider.Custom) string {
 	svg := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="6" fill="hsl(%d 45%% 40%%)"/>`+
 		`<text x="16" y="22" font-family="sans-serif" font-size="18" fill="#fff" text-anchor="middle">%s</text></svg>`, hue, strings.ToUpper(c.Slug[:1]))
 	return base64.StdEncoding.EncodeToString([]byte(svg))
+}
+
+func customObject(c *provider.Custom) audit.Object {
+	return audit.Object{Kind: "custom_provider", ID: c.ID, Name: c.Segment()}
 }
 
 type listCustomProvidersInput struct {
@@ -215,6 +220,7 @@ func (s *server) createCustomProvider(ctx context.Context, in *createCustomProvi
 	if err != nil {
 		return nil, customFailure(err)
 	}
+	s.audit(ctx, "", customObject(&c), nil, viewCustomProvider(&c))
 	s.Logger.InfoContext(ctx, "custom provider made", "account", c.Account, "provider", c.Segment(), "base_url", c.BaseURL, "enabled", c.Enabled)
 	return answer(viewCustomProvider(&c)), nil
 }
@@ -229,10 +235,15 @@ func (s *server) updateCustomProvider(ctx context.Context, in *updateCustomProvi
 	if err != nil {
 		return nil, err
 	}
+	before, err := s.Customs.Get(a.ID, in.ID)
+	if err != nil {
+		return nil, customFailure(err)
+	}
 	c, err := s.Customs.Update(ctx, a.ID, in.ID, in.Body.change(), time.Now())
 	if err != nil {
 		return nil, customFailure(err)
 	}
+	s.audit(ctx, "", customObject(&c), viewCustomProvider(&before), viewCustomProvider(&c))
 	s.Logger.InfoContext(ctx, "custom provider changed", "account", c.Account, "provider", c.Segment(), "base_url", c.BaseURL, "enabled", c.Enabled)
 	return answer(viewCustomProvider(&c)), nil
 }
@@ -246,6 +257,7 @@ func (s *server) deleteCustomProvider(ctx context.Context, in *CustomProviderPat
 	if err != nil {
 		return nil, customFailure(err)
 	}
+	s.audit(ctx, "", customObject(&c), viewCustomProvider(&c), nil)
 	s.Logger.InfoContext(ctx, "custom provider deleted", "account", c.Account, "provider", c.Segment(), "base_url", c.BaseURL)
 	return answer(viewCustomProvider(&c)), nil
 }
