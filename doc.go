@@ -17,6 +17,7 @@
 //	2  internal/reqlog          the append-only log: records, segments, queue, recovery
 //	2  internal/auth            gateway tokens: their form, their hashes, what each may do
 //	2  internal/audit           the audit log: who changed what, with the secrets left out
+//	2  internal/people          who signs in by name: passwords, identities, roles, one-time links, sessions
 //	2  internal/vault           provider keys: sealed, chosen by alias and weight, rested when refused
 //	2  internal/object          datasets, evaluations, views, custom domains, routes with versions: stored, versioned
 //	2  internal/limit           rate limits: fixed and sliding windows
