@@ -27,6 +27,7 @@ import (
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/vault"
@@ -73,6 +74,8 @@ type Deps struct {
 	Customs *provider.Customs
 	// Cache is the response cache. nil: there is none.
 	Cache Cache
+	// Jobs runs long work. nil: there is none.
+	Jobs *job.Runner
 	// Status returns what the process knows of itself. It is cheap.
 	Status func() Status
 	// Prices returns which price catalogue is in use. RefreshPrices reads it anew from its source, and

@@ -59,6 +59,7 @@ func routes() []route {
 		customProviderRoutes(),
 		tokenRoutes(),
 		auditRoutes(),
+		jobRoutes(),
 	)
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/sluicehq/sluice/internal/estimate"
 	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
@@ -98,6 +99,7 @@ type App struct {
 	customs   *provider.Customs
 	limits    *slots.Store
 	answers   *answers.Store
+	jobs      *job.Runner
 	cache     *cache.Cache
 	proxy     *proxy.Proxy
 	applying  sync.Mutex   // one change of the proxy's settings at a time
@@ -174,6 +176,9 @@ func (a *App) open(ctx, base context.Context) error {
 	})
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table, a.customs))
+	if err := a.openJobs(ctx, c); err != nil {
+		return err
+	}
 	a.admin = onFirstUse(func() http.Handler { return admin.New(a.adminDeps()) })
 	return a.openFronts(ctx, base, c)
 }
@@ -187,6 +192,7 @@ func (a *App) adminDeps() admin.Deps {
 		Tokens:        a.tokens,
 		Audit:         a.audit,
 		Cache:         a.cache,
+		Jobs:          a.jobs,
 		Vault:         a.vault,
 		Customs:       a.customs,
 		TestKey:       a.testKey,
@@ -382,6 +388,9 @@ func (a *App) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), logGrace)
 	defer cancel()
 	var errs []error
+	if a.jobs != nil {
+		errs = append(errs, a.jobs.Close(ctx))
+	}
 	if a.log != nil {
 		errs = append(errs, a.log.Close(ctx))
 	}

@@ -40,6 +40,7 @@ type Config struct {
 	Audit     Audit               `key:"audit"`
 	WebSocket WebSocket           `key:"websocket"`
 	Log       Log                 `key:"log"`
+	Jobs      Jobs                `key:"jobs"`
 }
 
 // TLS makes the listeners speak TLS, with HTTP/2 by ALPN.
@@ -217,4 +218,10 @@ type Log struct {
 	MaxBytes   Bytes         `key:"max_bytes" default:"10GB" help:"most disk for the log"`
 	MinFree    Bytes         `key:"min_free" default:"512MB" help:"free disk space below which the log gives way: oldest entries, then bodies, then rows"`
 	WhenFull   string        `key:"when_full" enum:"DELETE_OLDEST,STOP_INSERTING" default:"DELETE_OLDEST" help:"at max_rows or max_bytes: DELETE_OLDEST or STOP_INSERTING"`
+}
+
+// Jobs is about long work: exports, backups and the like.
+type Jobs struct {
+	Keep     time.Duration `key:"keep" min:"60000000000" restart:"yes" default:"24h" help:"how long files that jobs leave for download are kept"`
+	MaxBytes Bytes         `key:"max_bytes" restart:"yes" default:"10GB" help:"most disk for all files that jobs leave"`
 }
