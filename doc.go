@@ -21,6 +21,7 @@
 //	2  internal/vault           provider keys: sealed, chosen by alias and weight, rested when refused
 //	2  internal/object          datasets, evaluations, views, custom domains, routes with versions: stored, versioned
 //	2  internal/limit           rate limits: fixed and sliding windows
+//	2  internal/spend           budgets: which calls a rule is of, what to reserve for one
 //	2  internal/cache           answers kept, and calls shared: keys, entries, flights
 //	2  internal/route           tries at a target: backoff, advice, budgets, hedges
 //	2  internal/job             long work: queued, run few at a time, resumed after a restart
@@ -28,7 +29,7 @@
 //	3  internal/estimate        LLM tokens where a provider reported none
 //	3  internal/admin           the management API
 //	3  internal/store/logindex  the log's index: SQLite files, one per day
-//	3  internal/store/slots     counters of limits in a shared-mapped file
+//	3  internal/store/slots     counters of limits and budgets in shared-mapped files
 //	3  internal/store/answers   cached answers: memory over disk
 //	3  internal/store/sqlstore  what operators make, in a database: gateways, tokens
 //	3  internal/client          the public API as Go calls

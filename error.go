@@ -23,6 +23,7 @@ const (
 	KindClientGone        // the caller left; nobody reads the answer
 	KindConflict          // it is managed elsewhere, exists already, or was changed at the same time
 	KindNoCredential      // a call needs a provider key, and there is none
+	KindSpendLimit        // a budget has no room for the call
 )
 
 // Error is a failure that the gateway itself reports. A provider's error answer is not an Error: it

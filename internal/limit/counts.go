@@ -18,8 +18,8 @@ const (
 // for the lock, and small corrections. A clock further behind was set back, and counts go back with it.
 const maxStepBack = 10 * time.Second
 
-// mostCounted bounds a counter, so that no sum of a ring overflows. No honest count comes near.
-const mostCounted = math.MaxInt64 / ring
+// MostCounted bounds a counter, so that no sum of a ring overflows. No honest count comes near.
+const MostCounted = math.MaxInt64 / ring
 
 // Counts is what is kept of one key: plain words without pointers, which a store may lay into a mapped
 // file. The zero Counts has counted nothing. Methods need the caller's lock.
@@ -42,7 +42,7 @@ func (c *Counts) Take(rule sluice.RateLimit, n int64, now time.Time) Decision {
 	used := c.used()
 	n = max(n, 1)
 	d := Decision{Limit: rule.Max, Remaining: max(rule.Max-used, 0)}
-	if at := &c.n[c.slot()]; n <= d.Remaining && n <= mostCounted-int64(*at) {
+	if at := &c.n[c.slot()]; n <= d.Remaining && n <= MostCounted-int64(*at) {
 		*at += uint64(n)
 		d.OK, d.Remaining = true, d.Remaining-n
 		used, n = used+n, 1
@@ -65,6 +65,37 @@ func (c *Counts) Peek(rule sluice.RateLimit, now time.Time) Decision {
 	return d
 }
 
+// The following let an owner count what must be counted, whether it fits or not: money that was spent. Used, At
+// and Wait are of the moment that Open was told.
+
+// Open makes the part that now lies in the newest one, and returns its number, which is never used again while it
+// counts.
+func (c *Counts) Open(rule sluice.RateLimit, now time.Time) (part uint64) {
+	c.move(rule, nano(now))
+	return c.newest
+}
+
+// Rule returns the rule by which was counted last, without its Max. false: nothing has been.
+func (c *Counts) Rule() (sluice.RateLimit, bool) {
+	return sluice.RateLimit{Per: time.Duration(c.rule >> 1), Sliding: c.sliding()}, c.rule != 0
+}
+
+// Used returns what counts.
+func (c *Counts) Used() int64 { return c.used() }
+
+// At returns where a part is counted; nil: it counts no more. The word must stay between 0 and MostCounted.
+func (c *Counts) At(part uint64) *uint64 {
+	if c.rule == 0 || part > c.newest || c.newest-part >= c.span() {
+		return nil
+	}
+	return &c.n[part%c.span()]
+}
+
+// Wait returns how long after now a new window begins, or n more fit rule beside what counts.
+func (c *Counts) Wait(rule sluice.RateLimit, n int64, now time.Time) time.Duration {
+	return c.reset(rule, nano(now), c.used(), n)
+}
+
 // Expire reports whether nothing that was counted matters any more, even if the clock is set back a
 // little. It notices when the clock was set back far, as Take does.
 func (c *Counts) Expire(now time.Time) bool {
@@ -85,7 +116,7 @@ func (c *Counts) Sound() bool {
 		return false
 	}
 	for _, n := range c.n {
-		if n > mostCounted {
+		if n > MostCounted {
 			return false
 		}
 	}
@@ -202,7 +233,7 @@ func (c *Counts) setBack(to uint64) {
 	used := uint64(c.used())
 	if c.sliding() {
 		at := to % ring
-		c.n[at] = min(used, mostCounted)
+		c.n[at] = min(used, MostCounted)
 		atomic.StoreUint64(&c.newest, to)
 		for i := range c.n {
 			if uint64(i) != at {

@@ -5,29 +5,31 @@ package slots
 import (
 	"bytes"
 	"os"
+	"unsafe"
 )
 
-// mapSlots reads a chunk into memory: here the file is written with each flush only, so that a process
+// mapBytes reads a chunk into memory: here the file is written with each flush only, so that a process
 // that is killed loses what it counted since.
-func mapSlots(f *os.File, at int64) ([]slot, error) {
-	chunk := make([]slot, chunkSlots)
-	if _, err := f.ReadAt(bytesOf(chunk), at); err != nil {
+func mapBytes(f *os.File, at int64, size int) ([]byte, error) {
+	words := make([]uint64, size/8) // aligned as slots need it
+	chunk := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), size)
+	if _, err := f.ReadAt(chunk, at); err != nil {
 		return nil, err
 	}
 	return chunk, nil
 }
 
-// restSlots does nothing: here the memory is all there is.
-func restSlots([]slot) {}
+// restBytes does nothing: here the memory is all there is.
+func restBytes([]byte) {}
 
-// flushSlots writes a chunk.
-func flushSlots(f *os.File, at int64, chunk []slot, whileStill func(func())) error {
-	var still []byte
-	whileStill(func() { still = bytes.Clone(bytesOf(chunk)) })
-	if _, err := f.WriteAt(still, at); err != nil {
+// flushBytes writes a chunk.
+func flushBytes(f *os.File, at int64, chunk []byte, still func(func())) error {
+	var copied []byte
+	still(func() { copied = bytes.Clone(chunk) })
+	if _, err := f.WriteAt(copied, at); err != nil {
 		return err
 	}
 	return f.Sync()
 }
 
-func unmapSlots([]slot) error { return nil }
+func unmapBytes([]byte) error { return nil }

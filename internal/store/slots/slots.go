@@ -18,7 +18,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/limit"
@@ -26,12 +25,6 @@ import (
 
 const (
 	shardCount = 64 // locks; a power of two
-
-	// chunkSlots is how many slots the file grows by. Their bytes are whole pages of 4, 16 and 64 KB.
-	chunkSlots = 1024
-
-	// flushEvery is how often what was counted is brought to the disk.
-	flushEvery = time.Second
 
 	// defaultMaxKeys bounds the file to 600 MB.
 	defaultMaxKeys = 1 << 20
@@ -47,8 +40,6 @@ type slot struct {
 	_      [7]uint64
 }
 
-const slotBytes = int(unsafe.Sizeof(slot{}))
-
 // Options make a Store.
 type Options struct {
 	Path    string // of the file; "": counts are in memory only
@@ -58,23 +49,13 @@ type Options struct {
 
 // Store is a limit.Store for one process. Open makes one, Close ends it.
 type Store struct {
-	options  Options
-	allocate func(f *os.File, from, size int64) error // tests make it fail
-
+	pool   pool[slot]
+	max    int // keys
 	shards [shardCount]shard
-	dirty  atomic.Bool // something was counted since the last flush
 	closed atomic.Bool
 
-	mu        sync.Mutex // guards what follows; no shard's lock is taken while it is held, except by room
-	free      []*slot
-	file      *file // nil: in memory
-	slots     int
-	trouble   string
-	lastSweep time.Time
-	growing   sync.Mutex // held while room is made
-
-	stop chan struct{}
-	done chan struct{}
+	growing   sync.Mutex // held while room is made; no shard's lock is held when it is taken
+	lastSweep time.Time  // guarded by growing
 }
 
 var _ limit.Store = (*Store)(nil)
@@ -101,25 +82,55 @@ func Open(o Options) *Store {
 }
 
 func open(o Options, allocate func(*os.File, int64, int64) error) *Store {
-	if o.MaxKeys <= 0 {
-		o.MaxKeys = defaultMaxKeys
+	s := &Store{max: o.MaxKeys}
+	if s.max <= 0 {
+		s.max = defaultMaxKeys
 	}
-	s := &Store{options: o, allocate: allocate, stop: make(chan struct{}), done: make(chan struct{})}
+	s.pool = pool[slot]{
+		kind: kind{magic: "sluice limits", what: "limit counts"},
+		path: o.Path, logger: o.Logger, allocate: allocate, still: s.whileStill,
+	}
 	for i := range s.shards {
 		s.shards[i].keys = map[check]*slot{}
 	}
-	if o.Path != "" {
-		s.openFile()
-	}
-	go s.flushLoop()
+	s.pool.open(s.index)
 	return s
+}
+
+// index finds the keys of a chunk, and its free slots.
+func (s *Store) index(chunk []slot) (free []*slot, damaged int) {
+	for i := range chunk {
+		sl := &chunk[i]
+		keys := s.shards[sl.check[0]%shardCount].keys
+		_, twice := keys[sl.check]
+		switch {
+		case *sl == slot{}: // written to, its page would have to go to the disk
+			free = append(free, sl)
+			continue
+		case sl.check == check{}:
+		case twice || !sl.counts.Sound():
+			damaged++
+		default:
+			keys[sl.check] = sl
+			continue
+		}
+		sl.counts.Clear()
+		sl.check = check{}
+		free = append(free, sl)
+	}
+	return free, damaged
+}
+
+// checkOf returns a key's check.
+func checkOf(key string) check {
+	var buf [128]byte // most keys are shorter, and stay off the heap
+	sum := sha256.Sum256(append(buf[:0], key...))
+	return check{binary.LittleEndian.Uint64(sum[0:8]), binary.LittleEndian.Uint64(sum[8:16])}
 }
 
 // locate returns a key's check and its shard.
 func (s *Store) locate(key string) (check, *shard) {
-	var buf [128]byte // most keys are shorter, and stay off the heap
-	sum := sha256.Sum256(append(buf[:0], key...))
-	c := check{binary.LittleEndian.Uint64(sum[0:8]), binary.LittleEndian.Uint64(sum[8:16])}
+	c := checkOf(key)
 	return c, &s.shards[c[0]%shardCount]
 }
 
@@ -154,9 +165,7 @@ func (s *Store) take(c check, sh *shard, rule sluice.RateLimit, n int64, now tim
 		sh.keys[c] = sl
 	}
 	d := sl.counts.Take(rule, n, now)
-	if !s.dirty.Load() { // mostly it is, and its line of cache stays where it is read
-		s.dirty.Store(true)
-	}
+	s.pool.written()
 	return d, true
 }
 
@@ -175,14 +184,7 @@ func (s *Store) Peek(_ context.Context, key string, rule sluice.RateLimit, now t
 }
 
 // Health returns how the store is. It is cheap.
-func (s *Store) Health() Health {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Health{
-		Persistent: s.file != nil && !s.file.short, Trouble: s.trouble,
-		Keys: s.slots - len(s.free), Slots: s.slots,
-	}
-}
+func (s *Store) Health() Health { return s.pool.health() }
 
 func errClosed() error {
 	return &sluice.Error{Kind: sluice.KindUnavailable, Msg: "the limits' counts are closed"}
@@ -190,14 +192,10 @@ func errClosed() error {
 
 // claim takes a free slot for c; nil: there is none.
 func (s *Store) claim(c check) *slot {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := len(s.free) - 1
-	if last < 0 {
+	sl := s.pool.take()
+	if sl == nil {
 		return nil
 	}
-	sl := s.free[last]
-	s.free = s.free[:last]
 	// A kill between the two leaves a slot of nobody, without counts: the next start frees it.
 	sl.check[1] = c[1]
 	sl.check[0] = c[0]
@@ -211,9 +209,8 @@ func (s *Store) room(now time.Time) error {
 	if s.closed.Load() {
 		return errClosed()
 	}
-	s.mu.Lock()
-	free, full, again := len(s.free), s.slots >= s.options.MaxKeys, now.Sub(s.lastSweep).Abs() < time.Second
-	s.mu.Unlock()
+	slots, free := s.pool.size()
+	full, again := slots >= s.max, now.Sub(s.lastSweep).Abs() < time.Second
 	if free > 0 {
 		return nil
 	}
@@ -225,7 +222,7 @@ func (s *Store) room(now time.Time) error {
 	case full && freed == 0:
 		return &sluice.Error{Kind: sluice.KindUnavailable, Msg: "too many keys are counted at one time"}
 	case !full && freed < chunkSlots/4: // or the next key would soon sweep again
-		s.grow()
+		s.pool.grow()
 	}
 	return nil
 }
@@ -240,98 +237,14 @@ func (s *Store) sweep(now time.Time) (freed int) {
 				delete(sh.keys, c)
 				sl.counts.Clear()
 				sl.check = check{}
-				s.mu.Lock()
-				s.free = append(s.free, sl)
-				s.mu.Unlock()
+				s.pool.give(sl)
 				freed++
 			}
 		}
 		sh.mu.Unlock()
 	}
-	s.mu.Lock()
 	s.lastSweep = now
-	s.mu.Unlock()
 	return freed
-}
-
-// grow adds a chunk of slots, in memory when the file cannot have it. The caller holds growing.
-func (s *Store) grow() {
-	s.mu.Lock()
-	f := s.file
-	s.mu.Unlock()
-	var chunk []slot
-	var err error
-	if f != nil {
-		if chunk, err = f.next(s.allocate); err != nil {
-			s.inTrouble("limit counts of new keys are in memory only: their file cannot grow", err)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case f != nil && err == nil:
-		f.chunks = append(f.chunks, chunk)
-	case f != nil:
-		f.short = true
-		fallthrough
-	default:
-		chunk = make([]slot, chunkSlots)
-	}
-	s.add(chunk)
-}
-
-// add makes slots free. The caller holds the lock.
-func (s *Store) add(chunk []slot) {
-	for i := range chunk {
-		s.free = append(s.free, &chunk[i])
-	}
-	s.slots += len(chunk)
-}
-
-// inTrouble tells the operator.
-func (s *Store) inTrouble(msg string, err error) {
-	s.mu.Lock()
-	s.trouble = msg + ": " + err.Error()
-	s.mu.Unlock()
-	s.options.Logger.Error("the file of limit counts is in trouble", "what", msg, "file", s.options.Path, "error", err)
-}
-
-func (s *Store) flushLoop() {
-	defer close(s.done)
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
-	failed := false
-	for {
-		select {
-		case <-s.stop:
-			return
-		case <-tick.C:
-			err := s.flush()
-			if err != nil && !failed {
-				s.inTrouble("limit counts do not get to the disk", err)
-			}
-			failed = err != nil
-		}
-	}
-}
-
-// flush brings what was counted to the disk.
-func (s *Store) flush() error {
-	s.mu.Lock()
-	f := s.file
-	var chunks [][]slot
-	if f != nil {
-		chunks = f.chunks
-	}
-	s.mu.Unlock()
-	if f == nil || !s.dirty.Swap(false) {
-		return nil
-	}
-	err := f.flush(chunks, s.whileStill)
-	if err != nil {
-		s.dirty.Store(true)
-	}
-	return err
 }
 
 // whileStill runs do while nobody counts.
@@ -348,8 +261,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	close(s.stop)
-	<-s.done
+	s.pool.halt()
 	s.growing.Lock() // nobody is growing, and nobody will
 	defer s.growing.Unlock()
 	s.whileStill(func() {
@@ -357,16 +269,5 @@ func (s *Store) Close() error {
 			s.shards[i].keys = nil
 		}
 	})
-	err := s.flush()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free = nil
-	if s.file == nil {
-		return err
-	}
-	if closing := s.file.close(); err == nil {
-		err = closing
-	}
-	s.file = nil
-	return err
+	return s.pool.close()
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"go.uber.org/goleak"
 
@@ -67,8 +68,12 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// child counts one by one and writes after each what it has counted.
+// child counts one by one and writes after each what it has counted. With ledgerChild before the path it makes
+// calls of two budgets instead, in the files of that directory.
 func child(path string) int {
+	if dir, ok := strings.CutPrefix(path, ledgerChild); ok {
+		return childOfLedger(dir)
+	}
 	s := Open(Options{Path: path, Logger: slog.New(slog.DiscardHandler)})
 	rule := sluice.RateLimit{Max: math.MaxInt64, Per: time.Hour, Sliding: true}
 	for i := int64(1); ; i++ {
@@ -146,7 +151,7 @@ func TestTooManyKeysAreRefusedAndOthersGoOn(t *testing.T) {
 
 func TestADamagedFileIsMovedAside(t *testing.T) {
 	for name, content := range map[string]string{
-		"empty": "", "short": "sluice", "of another kind": strings.Repeat("x", headerBytes+chunkBytes), "zeroes": string(make([]byte, headerBytes)),
+		"empty": "", "short": "sluice", "of another kind": strings.Repeat("x", headerBytes+bytesPerChunk[slot]()), "zeroes": string(make([]byte, headerBytes)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "limits")
@@ -182,7 +187,7 @@ func TestDamagedSlotsBeginAnew(t *testing.T) {
 	}
 	defer f.Close()
 	// The slots that were taken are the last ones; 0xff is no count.
-	const damaged = 10
+	const damaged, slotBytes = 10, int(unsafe.Sizeof(slot{}))
 	for i := range damaged {
 		at := int64(headerBytes + (chunkSlots-1-i)*slotBytes + slotBytes/2)
 		if _, err := f.WriteAt([]byte(strings.Repeat("\xff", 32)), at); err != nil {
@@ -190,7 +195,7 @@ func TestDamagedSlotsBeginAnew(t *testing.T) {
 		}
 	}
 	// And a piece of a chunk, as a growth leaves it that was cut off.
-	if err := f.Truncate(headerBytes + int64(chunkBytes) + 1000); err != nil {
+	if err := f.Truncate(headerBytes + int64(bytesPerChunk[slot]()) + 1000); err != nil {
 		t.Fatal(err)
 	}
 	s = opened(t, Options{Path: path})
