@@ -28,6 +28,7 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/job"
+	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/vault"
@@ -63,6 +64,8 @@ type Deps struct {
 	Tokens *auth.Ring
 	// Vault keeps provider keys, which are stored and changed here.
 	Vault *vault.Vault
+	// Objects are datasets, evaluations, views, custom domains and dynamic routes.
+	Objects *object.Set
 	// TestKey makes a call with a stored provider key that costs nothing. Its error has sluice.KindInvalid
 	// where there is no such call.
 	TestKey func(ctx context.Context, c *vault.Credential) (KeyTest, error)

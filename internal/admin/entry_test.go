@@ -52,8 +52,8 @@ func TestClipCutsAtRunes(t *testing.T) {
 	}
 }
 
-// object marshals v and reads it back, numbers as texts.
-func object(t *testing.T, v any) map[string]any {
+// jsonObject marshals v and reads it back, numbers as texts.
+func jsonObject(t *testing.T, v any) map[string]any {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -77,7 +77,7 @@ func TestAnEntryHasTheReferencesFields(t *testing.T) {
 		{Key: "test", Value: "true", Kind: sluice.MetaBool},
 		{Key: "broken", Value: "1e", Kind: sluice.MetaNumber},
 	}
-	got := object(t, viewEntry(&e, basisAttempts))
+	got := jsonObject(t, viewEntry(&e, basisAttempts))
 	want := map[string]any{
 		"id": e.ID.String(), "created_at": "2025-11-24T14:00:00.000Z", "provider": "openai", "model": "gpt-4.1-mini",
 		"model_type": "text generation", "path": "chat/completions", "duration": json.Number("412"), "request_type": nil,
@@ -100,7 +100,7 @@ func TestAnEntryHasTheReferencesFields(t *testing.T) {
 
 func TestWhatIsNotKnownIsNull(t *testing.T) {
 	e := sluice.LogEntry{Start: base, Ending: sluice.EndingRefused}
-	got := object(t, viewEntry(&e, basisRequests))
+	got := jsonObject(t, viewEntry(&e, basisRequests))
 	for _, name := range []string{
 		"model_type", "request_type", "request_content_type", "response_content_type", "status_code", "tokens_in", "tokens_out", "cost",
 		"served_model", "endpoint", "error_kind", "error_text", "ttft", "key", "finish", "user_agent", "event_id", "trace_id", "feedback", "score",
@@ -120,7 +120,7 @@ func TestACacheHitHasNoTokensInTheReferencesShape(t *testing.T) {
 	var ids sluice.IDs
 	e := entryAt(&ids, 0)
 	e.Cache, e.Cost, e.Usage.Basis = sluice.CacheHit, 0, sluice.BasisCached
-	reference, ours := object(t, viewEntry(&e, basisAttempts)), object(t, viewEntry(&e, basisRequests))
+	reference, ours := jsonObject(t, viewEntry(&e, basisAttempts)), jsonObject(t, viewEntry(&e, basisRequests))
 	if reference["tokens_in"] != json.Number("0") || reference["cost"] != json.Number("0") || reference["cached"] != true {
 		t.Errorf("as in the reference: %v tokens, cost %v", reference["tokens_in"], reference["cost"])
 	}
@@ -166,7 +166,7 @@ func full(t *testing.T, v reflect.Value) {
 func TestNoFieldOfALogEntryIsForgotten(t *testing.T) {
 	hidden := []string{"Account"} // it stands in the path
 	typ := reflect.TypeFor[sluice.LogEntry]()
-	empty := object(t, viewEntry(&sluice.LogEntry{}, basisRequests))
+	empty := jsonObject(t, viewEntry(&sluice.LogEntry{}, basisRequests))
 	for i := range typ.NumField() {
 		var e sluice.LogEntry
 		name := typ.Field(i).Name
@@ -182,7 +182,7 @@ func TestNoFieldOfALogEntryIsForgotten(t *testing.T) {
 		default:
 			full(t, reflect.ValueOf(&e).Elem().Field(i))
 		}
-		shown := !reflect.DeepEqual(object(t, viewEntry(&e, basisRequests)), empty)
+		shown := !reflect.DeepEqual(jsonObject(t, viewEntry(&e, basisRequests)), empty)
 		if shown == slices.Contains(hidden, name) {
 			t.Errorf("%s: shown %v", name, shown)
 		}

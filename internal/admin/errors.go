@@ -10,6 +10,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/object"
 )
 
 // The reference's codes.
@@ -57,6 +58,10 @@ type Failure struct {
 	Errors   []Fault   `json:"errors"`
 	Messages []Message `json:"messages"`
 	Result   *string   `json:"result" doc:"null"`
+
+	Conflict *Conflicting `json:"conflict,omitempty" doc:"ours: both sides, where a change was made from another version"`
+
+	tag string // ETag of what is there now, of a conflict
 }
 
 // Error lists the faults, for logs.
@@ -74,10 +79,14 @@ func (f *Failure) GetStatus() int { return f.status }
 // GetHeaders returns what goes beside the failure; huma asks for it. The reference's SDKs send a call again
 // that was answered with 409, unless they are told not to.
 func (f *Failure) GetHeaders() http.Header {
-	if f.status == http.StatusConflict {
-		return http.Header{"X-Should-Retry": {"false"}}
+	if f.status != http.StatusConflict {
+		return nil
 	}
-	return nil
+	h := http.Header{"X-Should-Retry": {"false"}}
+	if f.tag != "" {
+		h.Set("ETag", f.tag)
+	}
+	return h
 }
 
 func newFailure(status int, faults ...Fault) *Failure {
@@ -92,6 +101,9 @@ func failureOf(err error) *Failure {
 	}
 	if faults, ok := errors.AsType[gateway.Faults](err); ok {
 		return bodyFailure(faults)
+	}
+	if invalid, ok := errors.AsType[*object.InvalidRoute](err); ok {
+		return routeFailure(invalid)
 	}
 	e, ok := errors.AsType[*sluice.Error](err)
 	if !ok {

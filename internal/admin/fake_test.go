@@ -27,6 +27,7 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/store/sqlstore"
 )
@@ -319,7 +320,7 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 		Endpoint: "http://gateway.test:8088/ai", Loaded: base,
 	}
 	b.deps = Deps{
-		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t), Audit: newTrail(t),
+		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t), Objects: newObjects(t), Audit: newTrail(t),
 		Customs: newCustoms(t),
 		Settings: func() *Settings {
 			now := settings
@@ -373,6 +374,21 @@ func newTokens(t *testing.T) *auth.Ring {
 	}
 	t.Cleanup(func() { _ = ring.Close(context.WithoutCancel(t.Context())) })
 	return ring
+}
+
+// newObjects makes an empty set of objects, over a real store.
+func newObjects(t *testing.T) *object.Set {
+	t.Helper()
+	db, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	set, err := object.Open(t.Context(), object.Options{Store: db, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 // newGateways makes the gateways of the tests, over a real store.

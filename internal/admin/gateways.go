@@ -13,6 +13,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/object"
 )
 
 // gatewayRoutes are those of gateways.
@@ -192,8 +193,11 @@ func (s *server) deleteGateway(ctx context.Context, in *GatewayPath) (*output[En
 		return nil, err
 	}
 	s.audit(ctx, "", gatewayObject(e), viewGateway(e), nil)
-	// Its provider keys must not serve another gateway of its name.
+	// Its provider keys must not serve another gateway of its name, nor must its routes and domains.
 	if err := s.Vault.DeleteGateway(ctx, g.Account, g.ID); err != nil {
+		return nil, err
+	}
+	if err := s.Objects.DeleteGateway(ctx, object.Place{Account: g.Account, Gateway: g.ID}); err != nil {
 		return nil, err
 	}
 	return answer(viewGateway(e)), nil

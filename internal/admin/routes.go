@@ -60,6 +60,12 @@ func routes() []route {
 		tokenRoutes(),
 		auditRoutes(),
 		jobRoutes(),
+		datasetRoutes(),
+		evaluationRoutes(),
+		dynamicRoutes(),
+		viewRoutes(),
+		domainRoutes(),
+		billingRoutes(),
 	)
 }
 

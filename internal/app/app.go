@@ -29,6 +29,7 @@ import (
 	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/job"
+	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
@@ -93,6 +94,7 @@ type App struct {
 	memory    *proxy.Memory
 	db        *sqlstore.DB
 	gateways  *gateway.Set
+	objects   *object.Set
 	tokens    *auth.Ring
 	audit     *audit.Trail
 	vault     *vault.Vault
@@ -189,6 +191,7 @@ func (a *App) adminDeps() admin.Deps {
 		Settings:      a.shown,
 		Log:           a.log,
 		Gateways:      a.gateways,
+		Objects:       a.objects,
 		Tokens:        a.tokens,
 		Audit:         a.audit,
 		Cache:         a.cache,

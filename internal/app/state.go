@@ -12,6 +12,7 @@ import (
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/store/answers"
@@ -32,6 +33,12 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) 
 	})
 	if err != nil {
 		return fmt.Errorf("read the gateways: %w", err)
+	}
+	a.objects, err = object.Open(ctx, object.Options{
+		Store: a.db, Logger: a.logger, Applied: func(*object.Snapshot) { a.apply() },
+	})
+	if err != nil {
+		return fmt.Errorf("read the stored objects: %w", err)
 	}
 	if a.tokens, err = auth.Open(ctx, a.db, a.logger); err != nil {
 		return fmt.Errorf("read the gateway tokens: %w", err)
@@ -112,5 +119,9 @@ func (a *App) apply() {
 }
 
 func (a *App) settings() *proxy.Settings {
-	return proxy.NewSettings(&a.loaded.Load().Config, a.gateways.Snapshot(), a.table.Load().With(a.customs), a.prices.Load())
+	s := proxy.NewSettings(&a.loaded.Load().Config, a.gateways.Snapshot(), a.table.Load().With(a.customs), a.prices.Load())
+	for name, at := range a.objects.Snapshot().Hosts() {
+		s.AddHost(name, at.Account, at.Gateway)
+	}
+	return s
 }

@@ -105,6 +105,7 @@ type EvaluatedDataset struct {
 	Dataset
 	ID       string    `json:"id"`
 	Name     string    `json:"name"`
+	Version  int64     `json:"version"`
 	Created  time.Time `json:"created_at"`
 	Modified time.Time `json:"modified_at"`
 }

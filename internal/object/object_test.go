@@ -66,22 +66,22 @@ func TestAnObjectIsChangedFromTheVersionThatWasSeen(t *testing.T) {
 	if err != nil || made.Version != 1 || made.Name != "a" || !made.Created.Equal(made.Modified) {
 		t.Fatalf("%+v, %v", made, err)
 	}
-	same, err := s.Update(t.Context(), prod, object.KindDataset, made.ID, 1, "a", object.Dataset{Enable: true})
+	_, same, err := s.Update(t.Context(), prod, object.KindDataset, made.ID, 1, "a", object.Dataset{Enable: true})
 	if err != nil || !reflect.DeepEqual(same, made) {
 		t.Errorf("a change of nothing: %+v, %v", same, err)
 	}
-	changed, err := s.Update(t.Context(), prod, object.KindDataset, made.ID, 1, "b", object.Dataset{})
-	if err != nil || changed.Version != 2 || !changed.Created.Equal(made.Created) {
+	before, changed, err := s.Update(t.Context(), prod, object.KindDataset, made.ID, 1, "b", object.Dataset{})
+	if err != nil || changed.Version != 2 || !reflect.DeepEqual(before, made) || !changed.Created.Equal(made.Created) {
 		t.Errorf("%+v, %v", changed, err)
 	}
-	_, err = s.Update(t.Context(), prod, object.KindDataset, made.ID, 1, "c", object.Dataset{})
+	_, _, err = s.Update(t.Context(), prod, object.KindDataset, made.ID, 1, "c", object.Dataset{})
 	if c, ok := errors.AsType[*object.Conflict](err); !ok || c.Current.Name != "b" || sluice.KindOf(err) != sluice.KindConflict {
 		t.Errorf("from an old version: %v", err)
 	}
 	if _, err = s.Delete(t.Context(), prod, object.KindDataset, made.ID, 1); sluice.KindOf(err) != sluice.KindConflict {
 		t.Errorf("deleted from an old version: %v", err)
 	}
-	if _, err = s.Update(t.Context(), prod, object.KindDataset, made.ID, 0, "c", object.Dataset{}); err != nil {
+	if _, _, err = s.Update(t.Context(), prod, object.KindDataset, made.ID, 0, "c", object.Dataset{}); err != nil {
 		t.Errorf("from whichever version: %v", err)
 	}
 	for _, at := range []object.Place{{Account: "acme"}, {Account: "acme", Gateway: "test"}, {Account: "other", Gateway: "prod"}} {

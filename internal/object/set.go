@@ -134,17 +134,17 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// Update changes an object's name and data. was is the version that the change was made from, 0 for whichever
+// Update changes an object's name and data, and returns it before and now. was is the version that the change was made from, 0 for whichever
 // there is. What changes nothing is no change: version and Modified stay. The error has sluice.KindNotFound, or
 // is a *Conflict.
-func (s *Set) Update(ctx context.Context, at Place, kind Kind, id string, was int64, name string, data any) (Record, error) {
+func (s *Set) Update(ctx context.Context, at Place, kind Kind, id string, was int64, name string, data any) (before, now Record, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.changeable(ctx, at, kind, id, was)
-	if err != nil {
-		return Record{}, err
+	if before, err = s.changeable(ctx, at, kind, id, was); err != nil {
+		return Record{}, Record{}, err
 	}
-	return s.update(ctx, r, name, data)
+	now, err = s.update(ctx, before, name, data)
+	return before, now, err
 }
 
 // update stores another name and other data. mu is held.

@@ -68,6 +68,15 @@ func NewSettings(c *config.Config, gateways *gateway.Snapshot, table *provider.T
 	return s
 }
 
+// AddHost makes a host name mean a gateway, where the configuration does not have it. It is for who makes the
+// snapshot, before anything is served by it.
+func (s *Settings) AddHost(name, account, gateway string) {
+	name = strings.ToLower(name)
+	if _, configured := s.hosts[name]; !configured {
+		s.hosts[name] = place{account, gateway}
+	}
+}
+
 // quote shows what a client sent, bounded and printable.
 func quote(s string) string { return "'" + printable(s, 64) + "'" }
 
