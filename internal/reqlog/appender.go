@@ -42,6 +42,7 @@ type appender struct {
 	blocks   uint64    // of rows in the segment
 	records  uint64    // in the segment
 	newest   int64
+	deletes  bool
 	nextBody uint64 // number after the last body block that was written or given up
 	batch    []*block
 	thinned  []byte // thin's
@@ -209,6 +210,11 @@ func (a *appender) thin(batch []*block) {
 			if err != nil {
 				return // cannot be: these are our own bytes
 			}
+			if r.Kind == KindPatch || r.Kind == KindDelete { // small, and who waits for them is told that they are kept
+				a.thinned = append(a.thinned, left[:len(left)-len(rest)]...)
+				left = rest
+				continue
+			}
 			left = rest
 			e := &r.Entry
 			if r.Kind == KindEntry {
@@ -353,7 +359,7 @@ func (a *appender) sealOld() {
 		return
 	}
 	a.ahead()
-	if time.Since(a.began) >= maxSegmentAge {
+	if time.Since(a.began) >= maxSegmentAge || a.rollSoon.Load() {
 		a.seal()
 	}
 }
@@ -377,6 +383,7 @@ func (a *appender) open(firstBody uint64) error {
 	}
 	a.rollSoon.Store(false)
 	a.began, a.asked, a.blocks, a.records, a.newest = time.Time{}, false, 0, 0, 0
+	a.deletes = false
 	a.seg = &segment{number: made.number, firstBody: firstBody, created: h.created}
 	a.seg.rowsEnd.Store(a.rows.end)
 	a.seg.bodiesEnd.Store(a.bodies.end)
@@ -416,7 +423,7 @@ func (a *appender) packRows(batch []*block) (last Ticket) {
 		if b.kind == kindRows {
 			h := blockHeader{
 				kind: kindRows, segment: a.seg.number, number: number, records: b.count, first: b.first,
-				newest: b.newest, closed: now,
+				newest: b.newest, closed: now, deletes: b.deletes,
 			}
 			a.rows.buf = appendBlock(a.rows.buf, h, b.buf)
 			number++
@@ -428,20 +435,22 @@ func (a *appender) packRows(batch []*block) (last Ticket) {
 
 // publish lets readers see a batch that is written.
 func (a *appender) publish(batch []*block, last Ticket) {
-	rows := 0
+	rows, deletes := 0, false
 	for _, b := range batch {
 		if b.kind == kindRows {
+			deletes = deletes || b.deletes
 			a.blocks++
 			a.newest = max(a.newest, b.newest)
 			rows += int(b.count)
 		}
 	}
 	a.records += uint64(rows)
+	a.deletes = a.deletes || deletes
 	if a.began.IsZero() {
 		a.began = time.Now()
 	}
 	disk := a.disk()
-	a.log.catalog.set(func() { a.seg.newest, a.seg.disk = a.newest, disk })
+	a.log.catalog.set(func() { a.seg.newest, a.seg.deletes, a.seg.disk = a.newest, a.deletes, disk })
 	a.seg.rowsEnd.Store(a.rows.end)
 	a.log.syncer.wrote(last)
 	a.ahead()
@@ -451,6 +460,9 @@ func (a *appender) publish(batch []*block, last Ticket) {
 	a.log.progress.update(func(p *progress) {
 		p.appended = last
 		p.head = Pos{Segment: a.seg.number, Block: uint32(a.blocks)}
+		if deletes {
+			p.deleted, p.deletedAt = p.head, time.Now()
+		}
 		if p.pending += int64(rows); p.waiting.IsZero() {
 			p.waiting = time.Now()
 		}
@@ -473,7 +485,7 @@ func (a *appender) seal() {
 	var end [blockHeaderSize]byte
 	putBlockHeader(end[:], blockHeader{
 		kind: kindEnd, segment: a.seg.number, number: a.blocks, records: uint32(a.records), newest: a.newest,
-		closed: time.Now().UnixMilli(),
+		closed: time.Now().UnixMilli(), deletes: a.deletes,
 	})
 	// When this fails, the zeroes behind the last block say the same.
 	_, _ = a.rows.room.file.WriteAt(end[:], a.rows.end)

@@ -30,6 +30,8 @@ type segment struct {
 	newest     int64 // start of the newest exchange, unix milliseconds; 0: not known yet
 	bodiesGone bool  // there is no bodies file, or no longer
 	packed     bool  // recompressed, or found to need none
+	deletes    bool  // there is a KindDelete in it
+	clean      Pos   // deletions before it were carried out in its files
 	generation int   // how often its files were replaced
 	disk       [2]int64
 }
@@ -121,7 +123,7 @@ func loadSegment(dir string, number uint64) (*segment, error) {
 	if info, err := f.Stat(); err == nil {
 		s.disk[0] = diskSize(info)
 		if end, err := readHeader(f, info.Size()-blockHeaderSize, unknownEnd, number); err == nil && end.kind == kindEnd {
-			s.newest, s.packed = end.newest, end.codec == codecZstd
+			s.newest, s.packed, s.deletes = end.newest, end.codec == codecZstd, end.deletes
 		}
 	}
 	info, err := os.Stat(segmentPath(dir, number, bodiesSuffix))
@@ -250,7 +252,7 @@ func (c *catalog) set(f func()) {
 func (c *catalog) view(s *segment) (v segmentView) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return segmentView{s.newest, s.bodiesGone, s.packed, s.generation, s.disk[0] + s.disk[1]}
+	return segmentView{s.newest, s.bodiesGone, s.packed, s.generation, s.disk[0] + s.disk[1], s.deletes, s.clean}
 }
 
 // segmentView is a copy of what can change of a segment.
@@ -260,6 +262,8 @@ type segmentView struct {
 	packed     bool
 	generation int
 	bytes      int64
+	deletes    bool
+	clean      Pos
 }
 
 // replace puts the temporary file beside path in its place.

@@ -36,11 +36,14 @@ type memory struct {
 	fail    error // what Apply returns
 	hang    bool  // Apply waits for ctx
 	trims   []time.Time
+	patches map[sluice.ID]Record
+	erased  map[sluice.ID]bool
+	scrubs  int
 	bytes   int64
 }
 
 func newMemory() *memory {
-	return &memory{rows: map[sluice.ID]Row{}, open: map[sluice.ID]sluice.LogEntry{}, counted: map[sluice.ID]int{}}
+	return &memory{rows: map[sluice.ID]Row{}, open: map[sluice.ID]sluice.LogEntry{}, counted: map[sluice.ID]int{}, patches: map[sluice.ID]Record{}, erased: map[sluice.ID]bool{}}
 }
 
 func (m *memory) set(f func()) {
@@ -76,12 +79,32 @@ func (m *memory) Apply(ctx context.Context, records []Record, next Pos) error {
 		m.records++
 		e := cloneEntry(&r.Entry)
 		switch {
+		case r.Kind == KindPatch:
+			said := m.patches[e.ID]
+			r.Changes.Apply(&said.Entry, &e)
+			m.patches[e.ID] = Record{Changes: said.Changes | r.Changes, Entry: said.Entry}
+			if row, ok := m.rows[e.ID]; ok {
+				r.Changes.Apply(&row.Entry, &e)
+				m.rows[e.ID] = row
+			}
+		case r.Kind == KindDelete:
+			for _, id := range r.IDs {
+				delete(m.rows, id)
+				m.erased[id] = true
+			}
+		case m.erased[e.ID]:
+		case r.Erased:
+			m.counted[e.ID]++
+			m.erased[e.ID] = true
+			delete(m.open, e.ID)
 		case r.Kind == KindOpen:
 			m.open[e.ID] = e
 		case r.CountOnly:
 			m.counted[e.ID]++
 			delete(m.open, e.ID)
 		default:
+			said := m.patches[e.ID]
+			said.Changes.Apply(&e, &said.Entry)
 			m.rows[e.ID] = Row{Entry: e, Parts: [2][]Part{slices.Clone(r.Parts[0]), slices.Clone(r.Parts[1])}}
 			delete(m.open, e.ID)
 		}
@@ -96,6 +119,23 @@ func cloneEntry(e *sluice.LogEntry) (c sluice.LogEntry) {
 		panic(err)
 	}
 	return c
+}
+
+func (m *memory) Erased(_ context.Context, ids []sluice.ID) ([]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	erased := make([]bool, len(ids))
+	for i, id := range ids {
+		erased[i] = m.erased[id]
+	}
+	return erased, nil
+}
+
+func (m *memory) Scrub(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.scrubs++
+	return nil
 }
 
 func (m *memory) Open(context.Context) ([]sluice.LogEntry, error) {

@@ -95,12 +95,21 @@ func (x *indexer) read(old bool) (more bool, err error) {
 			continue
 		}
 		r.Pos = pos
-		if r.Kind == KindEntry || r.Kind == KindOpen { // a later version's kinds are not for this index
+		if known(r.Kind) { // a later version's kinds are not for this index
 			size += len(b)
 			x.n++
 		}
 	}
 	return true, nil
+}
+
+// known reports whether an index is told of a kind.
+func known(k Kind) bool {
+	switch k {
+	case KindEntry, KindOpen, KindPatch, KindDelete:
+		return true
+	}
+	return false
 }
 
 // hold copies b to where it stays until the next batch. Where the room is too small another begins; what lies in

@@ -45,6 +45,7 @@ type keeper struct {
 	low                  int         // 1: the disk is too low for bodies, 2: for rows too
 	use                  use         // as of the last look, to see whether the process is idle
 	idle                 int         // looks in a row at which it was
+	erasing              erasing
 }
 
 func (k *keeper) init(l *Log, r Retention) {
@@ -103,6 +104,7 @@ func (k *keeper) run(ctx context.Context) {
 		case <-room.C:
 			k.contain(func() { k.room(ctx) })
 			k.contain(k.reserve)
+			k.contain(func() { k.erase(ctx) })
 			k.contain(func() { k.repack(ctx) })
 		case <-ctx.Done():
 			return
@@ -264,7 +266,7 @@ func (k *keeper) newest(s *segment) int64 {
 	if n := k.log.catalog.view(s).newest; n != 0 {
 		return n
 	}
-	newest := s.created.UnixMilli()
+	newest, deletes := s.created.UnixMilli(), false
 	f, err := os.Open(segmentPath(k.log.o.Dir, s.number, rowsSuffix))
 	if err == nil {
 		defer f.Close()
@@ -273,11 +275,11 @@ func (k *keeper) newest(s *segment) int64 {
 			if err != nil || h.kind != kindRows {
 				break
 			}
-			newest = max(newest, h.newest)
+			newest, deletes = max(newest, h.newest), deletes || h.deletes
 			off += blockHeaderSize + int64(h.stored)
 		}
 	}
-	k.log.catalog.set(func() { s.newest = newest })
+	k.log.catalog.set(func() { s.newest, s.deletes = newest, s.deletes || deletes })
 	return newest
 }
 

@@ -282,6 +282,11 @@ func (l *Log) Wait(ctx context.Context, t Ticket) error {
 	if l.o.Durability == Batched {
 		return nil
 	}
+	return l.wait(ctx, t, l.o.Durability)
+}
+
+// wait is Wait for a durability other than Batched.
+func (l *Log) wait(ctx context.Context, t Ticket, as Durability) error {
 	if t == 0 {
 		return errLost(errors.New("the queue is full"))
 	}
@@ -291,7 +296,7 @@ func (l *Log) Wait(ctx context.Context, t Ticket) error {
 		switch {
 		case p.lostFrom <= t && t <= p.lostTo:
 			failed = errPanic
-		case l.o.Durability == Strict && p.appended >= t, l.o.Durability == Fsync && p.synced >= t:
+		case as == Strict && p.appended >= t, as == Fsync && p.synced >= t:
 			return true
 		case p.writeErr != nil:
 			failed = p.writeErr
@@ -300,7 +305,7 @@ func (l *Log) Wait(ctx context.Context, t Ticket) error {
 		case p.ended:
 			failed = errors.New("the log is closed")
 		default:
-			if l.o.Durability == Fsync && p.wantSync < t {
+			if as == Fsync && p.wantSync < t {
 				p.wantSync = t
 				p.wake()
 			}

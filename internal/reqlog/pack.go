@@ -85,7 +85,11 @@ type packer struct {
 	stored, bytes, packed []byte
 	work                  int
 	since                 time.Time
-	use                   use // as of the last rest
+	use                   use  // as of the last rest
+	always                bool // whatever else goes on
+	// edit changes a block's payload, which it may do in place, and reports whether it did. nil: nobody does.
+	edit func(h blockHeader, payload []byte) ([]byte, bool)
+	half bool // the other file of the segment is not recompressed
 }
 
 func newPacker(ctx context.Context, l *Log) (*packer, error) {
@@ -155,6 +159,10 @@ func (p *packer) blocks(from io.ReaderAt, to io.Writer, s *segment, kind blockKi
 		end.number, end.records, end.newest = h.number+1, end.records+h.records, max(end.newest, h.newest)
 	}
 	if kind == kindRows {
+		if p.half {
+			end.codec = codecNone
+		}
+		end.deletes = p.log.catalog.view(s).deletes
 		var b [blockHeaderSize]byte
 		putBlockHeader(b[:], end)
 		if _, err := w.Write(b[:]); err != nil {
@@ -174,11 +182,17 @@ func (p *packer) block(from io.ReaderAt, off int64, h blockHeader, w io.Writer) 
 	}
 	b, unpackErr := p.log.unpack.unpack(p.bytes, h, p.stored)
 	p.packed = append(p.packed[:0], make([]byte, blockHeaderSize)...)
-	if unpackErr == nil && h.codec != codecZstd {
+	edited := false
+	if unpackErr == nil {
 		p.bytes = b
+		if p.edit != nil {
+			b, edited = p.edit(h, b)
+		}
+	}
+	if unpackErr == nil && (edited || h.codec != codecZstd) {
 		p.packed = p.zstd.EncodeAll(b, p.packed)
 	}
-	if n := len(p.packed) - blockHeaderSize; n > 0 && n < len(p.stored) {
+	if n := len(p.packed) - blockHeaderSize; n > 0 && (edited || n < len(p.stored)) {
 		h.codec = codecZstd
 		p.packed = finishBlock(p.packed, 0, h, len(b))
 	} else {
@@ -204,7 +218,7 @@ func (p *packer) rest(n int) error {
 	if !sleep(p.ctx, took) {
 		return p.ctx.Err()
 	}
-	if p.use.busy(took) {
+	if p.use.busy(took) && !p.always {
 		return errBusy
 	}
 	p.work, p.since = 0, time.Now()

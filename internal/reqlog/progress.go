@@ -26,6 +26,8 @@ type progress struct {
 	syncErr    error     // of the last fsync, when it failed
 	syncFailed Ticket    // records up to here may be lost when the power fails
 	waiting    time.Time // since when there is something that the index does not have
+	deleted    Pos       // after the last record that deletes
+	deletedAt  time.Time // when that was written; zero: before this process
 	draining   bool      // Close has begun
 	ended      bool      // the goroutines have ended: nothing will move any more
 }

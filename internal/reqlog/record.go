@@ -26,6 +26,9 @@ const (
 	tagKind      = 1
 	tagCountOnly = 2
 	tagParts     = 3 // and 4: by Side
+	tagErased    = 5
+	tagChanges   = 6
+	tagIDs       = 7 // 16 bytes each
 
 	tagID         = 8 // 16 bytes
 	tagStartSec   = 9
@@ -166,6 +169,43 @@ func appendRecord(b []byte, kind Kind, e *sluice.LogEntry, parts *[2][]partRef, 
 			b = appendParts(b, tagParts+side, parts[side])
 		}
 	}
+	closeLength(b, at)
+	return b
+}
+
+// appendPatch appends the record of a patch: of e only what the changes name, and whose it is.
+func appendPatch(b []byte, changes Changes, e *sluice.LogEntry) []byte {
+	said := sluice.LogEntry{ID: e.ID, Start: e.Start, Account: e.Account, Gateway: e.Gateway}
+	changes.Apply(&said, e)
+	b, at := openLength(b)
+	b = putNumber(b, tagKind, uint64(KindPatch))
+	b = putNumber(b, tagChanges, uint64(changes))
+	b = appendEntry(b, &said, false)
+	closeLength(b, at)
+	return b
+}
+
+// appendDelete appends the record of a deletion.
+func appendDelete(b []byte, e *sluice.LogEntry, ids []sluice.ID) []byte {
+	b, at := openLength(b)
+	b = putNumber(b, tagKind, uint64(KindDelete))
+	b = appendEntry(b, &sluice.LogEntry{ID: e.ID, Start: e.Start, Account: e.Account}, false)
+	b = putKey(b, tagIDs, wireText)
+	b = binary.AppendUvarint(b, uint64(len(ids)*len(sluice.ID{})))
+	for i := range ids {
+		b = append(b, ids[i][:]...)
+	}
+	closeLength(b, at)
+	return b
+}
+
+// appendErased appends what is left of a deleted exchange's record: its counts.
+func appendErased(b []byte, e *sluice.LogEntry) []byte {
+	b, at := openLength(b)
+	b = putNumber(b, tagKind, uint64(KindEntry))
+	b = putNumber(b, tagCountOnly, 1)
+	b = putNumber(b, tagErased, 1)
+	b = appendEntry(b, e, true)
 	closeLength(b, at)
 	return b
 }
@@ -590,7 +630,8 @@ func splitRecord(block []byte) (record, rest []byte, err error) {
 // where finds the segment of a body block, and the block's number in it.
 func decodeRecord(s string, r *Record, where func(block uint64) (segment uint64, number uint32)) error {
 	r.Entry.Reset()
-	r.Kind, r.CountOnly, r.Corrects = 0, false, false
+	r.Kind, r.CountOnly, r.Corrects, r.Erased, r.Changes = 0, false, false, false, 0
+	r.IDs = r.IDs[:0]
 	r.Parts[0], r.Parts[1] = r.Parts[0][:0], r.Parts[1][:0]
 	r.Fields = s
 	list := texts(&r.Entry)
@@ -603,6 +644,12 @@ func decodeRecord(s string, r *Record, where func(block uint64) (segment uint64,
 			}
 		case tagCountOnly:
 			r.CountOnly = f.n != 0
+		case tagErased:
+			r.Erased = f.n != 0
+		case tagChanges:
+			r.Changes = Changes(f.n)
+		case tagIDs:
+			r.IDs = decodeIDs(&f, r.IDs)
 		case tagParts, tagParts + 1:
 			side := f.tag - tagParts
 			r.Parts[side] = decodeParts(&f, r.Parts[side], where)
@@ -615,6 +662,20 @@ func decodeRecord(s string, r *Record, where func(block uint64) (segment uint64,
 		}
 	}
 	return f.err()
+}
+
+func decodeIDs(f *fields, ids []sluice.ID) []sluice.ID {
+	text := f.text()
+	const size = len(sluice.ID{})
+	if len(text)%size != 0 {
+		f.fail()
+	}
+	for ; len(text) >= size; text = text[size:] {
+		var id sluice.ID
+		copy(id[:], text)
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 func decodeParts(f *fields, parts []Part, where func(uint64) (uint64, uint32)) []Part {

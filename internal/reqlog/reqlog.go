@@ -48,6 +48,9 @@ const (
 	KindOpen  Kind = 2 // an exchange has been running for a second: it will be missed if the process dies
 
 	kindCorrection Kind = 3 // as stored; readers get a KindEntry that Corrects
+
+	KindPatch  Kind = 4 // what people say of an exchange that has ended, or will; see Log.Patch
+	KindDelete Kind = 5 // exchanges are no longer to be shown, nor kept; see Log.Delete
 )
 
 // Part is where a piece of a stored body lies: Length bytes at Offset of the unpacked block.
@@ -68,6 +71,13 @@ type Record struct {
 	// CountOnly: only what roll-ups need; log collection was off for this exchange, so it gets no row.
 	CountOnly bool
 	Corrects  bool // a new version of an entry that was told before, by Log.Correct
+	// Erased: of CountOnly, what is left of an exchange that was deleted. There may be several of one exchange, of
+	// which one counts.
+	Erased bool
+	// Changes says which fields of its Entry a KindPatch sets.
+	Changes Changes
+	// IDs are what a KindDelete removes: exchanges of Entry.Account that began on the day of Entry.ID, in UTC.
+	IDs []sluice.ID
 	// Fields is what the record was read from: Entry in the encoding of AppendEntry, among other fields, which
 	// DecodeEntry skips. Empty: the record was made otherwise.
 	Fields string
@@ -80,6 +90,9 @@ type Index interface {
 	Resume(ctx context.Context) (Pos, error)
 	// Apply takes records in; next is the position after the last of them. It is atomic for each
 	// partition, and applying a record twice changes nothing: neither rows nor counts.
+	//
+	// A KindPatch holds for all versions of its exchange, those too that come after it. A KindDelete removes
+	// rows and keeps their counts; later versions of what was deleted are left out.
 	Apply(ctx context.Context, records []Record, next Pos) error
 	// Open lists the exchanges that have an open mark and no entry, as far as applied.
 	Open(ctx context.Context) ([]sluice.LogEntry, error)
@@ -91,6 +104,13 @@ type Index interface {
 	Cutoff(ctx context.Context, keep int64) (time.Time, error)
 	// Size returns how many rows are stored, and the disk space of the index's files in bytes.
 	Size(ctx context.Context) (rows, bytes int64, err error)
+	// Erased tells, one by one, which of the exchanges were deleted, as far as applied. It may forget those of a
+	// day all of whose rows were trimmed.
+	Erased(ctx context.Context, ids []sluice.ID) ([]bool, error)
+	// Scrub removes from the index's files what they still hold of deleted exchanges beside their rows: after
+	// that their bytes are in none of them. It works in small steps between those of Apply, and does nothing
+	// when there is nothing to do.
+	Scrub(ctx context.Context) error
 }
 
 // Store is what a Log needs of its index: to feed it, and to read it. The Log's own Reader waits for

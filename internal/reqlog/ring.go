@@ -28,6 +28,8 @@ type block struct {
 	count  uint32    // records, or parts
 	newest int64     // start of the newest exchange, unix milliseconds
 	born   time.Time // when its first record came
+	// deletes: a KindDelete is among its records.
+	deletes bool
 }
 
 // ring is the queue between requests and the appender: two blocks that are being filled, one of rows
@@ -70,8 +72,21 @@ type record struct {
 	entry     *sluice.LogEntry
 	parts     *[2][]partRef
 	countOnly bool
-	whole     bool // better nothing than its count alone: it was counted before
-	bound     int  // recordBound
+	whole     bool        // better nothing than its count alone: it was counted before
+	bound     int         // recordBound
+	changes   Changes     // of KindPatch
+	ids       []sluice.ID // of KindDelete
+}
+
+// append appends r to b.
+func (r *record) append(b []byte) []byte {
+	switch r.kind {
+	case KindPatch:
+		return appendPatch(b, r.changes, r.entry)
+	case KindDelete:
+		return appendDelete(b, r.entry, r.ids)
+	}
+	return appendRecord(b, r.kind, r.entry, r.parts, r.countOnly)
 }
 
 // put copies r into the queue. Without room for a whole entry it keeps the count-only form: lost.
@@ -90,13 +105,14 @@ func (q *ring) put(r *record) (t Ticket, lost bool) {
 			return 0, true
 		}
 	}
-	b.buf = appendRecord(b.buf, r.kind, r.entry, r.parts, r.countOnly)
+	b.buf = r.append(b.buf)
 	q.tickets++ // now: if that panicked, there is no such record
 	if b.count == 0 {
 		b.first = q.tickets
 	}
 	b.count++
 	b.newest = max(b.newest, r.entry.Start.UnixMilli())
+	b.deletes = b.deletes || r.kind == KindDelete
 	return Ticket(q.tickets), lost
 }
 

@@ -80,7 +80,7 @@ func parseFileHeader(b []byte, magic string) (fileHeader, error) {
 //	 0  4 bytes  magic, with the version
 //	 4  uint8    kind
 //	 5  uint8    codec
-//	 6  uint16   zero
+//	 6  uint16   flags: 1, exchanges are deleted by one of its records (of kindEnd: of the segment's)
 //	 8  uint64   number
 //	16  uint32   low half of the segment's number, lest a block be taken for another segment's
 //	20  uint32   stored length
@@ -131,13 +131,16 @@ type blockHeader struct {
 	newest   int64
 	closed   int64
 	sum      uint32
+	deletes  bool
 }
+
+const flagDeletes = 1 // of a block
 
 // putBlockHeader writes h into b's first blockHeaderSize bytes.
 func putBlockHeader(b []byte, h blockHeader) {
 	le := binary.LittleEndian
 	copy(b, magicBlock)
-	b[4], b[5], b[6], b[7] = byte(h.kind), byte(h.codec), 0, 0
+	b[4], b[5], b[6], b[7] = byte(h.kind), byte(h.codec), byte(bit(h.deletes, flagDeletes)), 0
 	le.PutUint64(b[8:], h.number)
 	le.PutUint32(b[16:], uint32(h.segment))
 	le.PutUint32(b[20:], h.stored)
@@ -161,7 +164,7 @@ func parseBlockHeader(b []byte, segment uint64) (blockHeader, error) {
 	h := blockHeader{
 		kind: blockKind(b[4]), codec: codec(b[5]), segment: segment, number: le.Uint64(b[8:]),
 		stored: le.Uint32(b[20:]), unpacked: le.Uint32(b[24:]), records: le.Uint32(b[28:]), first: le.Uint64(b[32:]),
-		newest: int64(le.Uint64(b[40:])), closed: int64(le.Uint64(b[48:])), sum: le.Uint32(b[56:]),
+		newest: int64(le.Uint64(b[40:])), closed: int64(le.Uint64(b[48:])), sum: le.Uint32(b[56:]), deletes: b[6]&flagDeletes != 0,
 	}
 	if le.Uint32(b[16:]) != uint32(segment) || h.stored > maxStored || h.unpacked > maxUnpacked {
 		return blockHeader{}, errNoBlock

@@ -195,7 +195,7 @@ func (x *Index) upkeep(ctx context.Context, now time.Time, flush bool) error {
 	}
 	for _, d := range x.dayList() {
 		end := time.UnixMilli((d.day + 1) * dayMillis)
-		if d.file && !d.sealed && d.open == 0 && now.Sub(end) >= quietTime && now.Sub(d.written) >= quietTime {
+		if d.file && !d.sealed && !d.dirty && d.open == 0 && now.Sub(end) >= quietTime && now.Sub(d.written) >= quietTime {
 			errs = append(errs, x.seal(ctx, d.day))
 		}
 		if d.file && d.sealed && d.minutes == allMinutes && now.Sub(end) >= minutesKept {

@@ -165,7 +165,7 @@ func (p *part) reload(ctx context.Context) error {
 	if err := p.texts.forget(ctx); err != nil {
 		return err
 	}
-	return p.loadOpen(ctx)
+	return p.loadChanges(ctx)
 }
 
 // batch is one transaction of one day.
@@ -205,6 +205,10 @@ func (b *batch) run(ctx context.Context, records []*reqlog.Record) error {
 		switch {
 		case r.Kind == reqlog.KindOpen:
 			err = b.mark(ctx, r)
+		case r.Kind == reqlog.KindPatch:
+			err = b.patch(ctx, r)
+		case r.Kind == reqlog.KindDelete:
+			err = b.erase(ctx, r)
 		case r.Kind != reqlog.KindEntry:
 			// A kind of a later version: there is nothing that this one could do with it.
 		case r.CountOnly:
@@ -270,11 +274,26 @@ func (b *batch) countOnly(ctx context.Context, r *reqlog.Record) error {
 	if _, found, err := b.p.find(ctx, id); err != nil || found {
 		return err // the row has been counted
 	}
+	if erased, err := b.p.isErased(ctx, id); err != nil || erased {
+		return err // as has a deleted one
+	}
+	if r.Erased {
+		if err := b.noteErased(ctx, id); err != nil {
+			return err
+		}
+	}
 	return b.gather.entry(ctx, &r.Entry, 1, false)
 }
 
 func (b *batch) entry(ctx context.Context, r *reqlog.Record) error {
-	if err := b.unmark(ctx, rowOf(r.Entry.ID)); err != nil {
+	id := rowOf(r.Entry.ID)
+	if err := b.unmark(ctx, id); err != nil {
+		return err
+	}
+	if erased, err := b.p.isErased(ctx, id); err != nil || erased {
+		return err
+	}
+	if err := b.p.repatch(ctx, id, r); err != nil {
 		return err
 	}
 	row, err := b.enc.encode(ctx, r)

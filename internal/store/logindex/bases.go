@@ -30,7 +30,9 @@ type bases struct {
 	loaded bool
 	known  map[uint64]numberedBase
 	seen   map[uint64]struct{}
-	last   int64
+	last   int64 // it only grows: a reader may know a number that is no longer used
+	// banned are made of rows that were deleted: none is told by them any more.
+	banned map[int64]bool
 }
 
 // forget drops what a failed transaction may have left behind.
@@ -38,7 +40,7 @@ func (s *bases) forget() { s.loaded = false }
 
 // load reads the file's bases, when the first is asked for: files that are only read need none of this.
 func (s *bases) load(ctx context.Context) error {
-	s.known, s.seen, s.last = map[uint64]numberedBase{}, map[uint64]struct{}{}, 0
+	s.known, s.seen = map[uint64]numberedBase{}, map[uint64]struct{}{}
 	err := all(ctx, s.f.conn, func(r *sql.Rows) error {
 		var one numberedBase
 		var likeness int64
@@ -47,15 +49,17 @@ func (s *bases) load(ctx context.Context) error {
 		if err == nil {
 			one.base, err = reqlog.NewBase(string(b))
 		}
-		s.known[uint64(likeness)], s.last = one, max(s.last, one.id)
+		if s.last = max(s.last, one.id); !s.banned[one.id] {
+			s.known[uint64(likeness)] = one
+		}
 		return err
 	}, "SELECT id, likeness, entry FROM bases")
 	s.loaded = err == nil
 	return err
 }
 
-// of returns what an entry of a likeness is told by.
-func (s *bases) of(ctx context.Context, likeness uint64, entry string) (numberedBase, error) {
+// of returns what the entry of a row, which has a likeness, is told by.
+func (s *bases) of(ctx context.Context, likeness uint64, row int64, entry string) (numberedBase, error) {
 	if !s.loaded {
 		if err := s.load(ctx); err != nil {
 			return numberedBase{}, fmt.Errorf("read bases: %w", err)
@@ -80,7 +84,7 @@ func (s *bases) of(ctx context.Context, likeness uint64, entry string) (numbered
 		return none, err
 	}
 	one := numberedBase{s.last + 1, base}
-	if err := s.f.exec(ctx, "INSERT INTO bases VALUES (?, ?, ?)", one.id, int64(likeness), []byte(base.Bytes())); err != nil {
+	if err := s.f.exec(ctx, "INSERT INTO bases VALUES (?, ?, ?, ?)", one.id, int64(likeness), []byte(base.Bytes()), row); err != nil {
 		return none, fmt.Errorf("keep a base: %w", err)
 	}
 	s.known[likeness], s.last = one, one.id

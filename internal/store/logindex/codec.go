@@ -91,29 +91,38 @@ func appendData(b []byte, base numberedBase, entry string, parts *[2][]reqlog.Pa
 	return base.base.AppendDelta(b, entry, noMetadata)
 }
 
-// readData reads what appendData wrote; base finds the base. Nothing of b is kept.
-func readData(b []byte, base func(id int64) (*reqlog.Base, error), row *reqlog.Row) error {
+// readParts reads where the bodies lie, and by which base the rest, which is left of r, is told.
+func readParts(b []byte) (r cellReader, parts [2][]reqlog.Part, base int64, err error) {
 	if len(b) == 0 || b[0] != dataVersion {
-		return errData
+		return r, parts, 0, errData
 	}
-	r := cellReader{left: b[1:]}
-	for side := range row.Parts {
+	r = cellReader{left: b[1:]}
+	for side := range parts {
 		n := r.unsigned()
 		if n > uint64(len(r.left)) {
-			return errData
+			return r, parts, 0, errData
 		}
-		row.Parts[side] = nil
 		for ; n > 0; n-- {
-			row.Parts[side] = append(row.Parts[side], reqlog.Part{
+			parts[side] = append(parts[side], reqlog.Part{
 				Segment: r.unsigned(), Block: uint32(r.unsigned()), Offset: uint32(r.unsigned()), Length: uint32(r.unsigned()),
 			})
 		}
 	}
-	id := r.unsigned()
+	base = int64(r.unsigned())
 	if r.bad {
-		return errData
+		return r, parts, 0, errData
 	}
-	like, err := base(int64(id))
+	return r, parts, base, nil
+}
+
+// readData reads what appendData wrote; base finds the base. Nothing of b is kept.
+func readData(b []byte, base func(id int64) (*reqlog.Base, error), row *reqlog.Row) error {
+	r, parts, id, err := readParts(b)
+	if err != nil {
+		return err
+	}
+	row.Parts = parts
+	like, err := base(id)
 	if err != nil {
 		return err
 	}
@@ -238,7 +247,7 @@ func (enc *encoder) encode(ctx context.Context, record *reqlog.Record) (r row, e
 		enc.entry = reqlog.AppendEntry(enc.entry[:0], e)
 		entry = string(enc.entry)
 	}
-	base, err := enc.p.bases.of(ctx, likenessOf(&r, record), entry)
+	base, err := enc.p.bases.of(ctx, likenessOf(&r, record), r.id, entry)
 	if err != nil {
 		return r, err
 	}

@@ -121,7 +121,9 @@ const maxKnownBytes = 16 << 20
 // load learns how many texts the file has.
 func (t *texts) load(ctx context.Context) error {
 	t.known, t.bytes, t.whole, t.tried = map[textKey]int64{}, 0, false, false
-	_, err := t.f.one(ctx, "SELECT ifnull(max(id), 0) FROM texts", nil, &t.last)
+	var last int64
+	_, err := t.f.one(ctx, "SELECT ifnull(max(id), 0) FROM texts", nil, &last)
+	t.last = max(t.last, last) // a reader may know an id that is no longer used
 	return err
 }
 
@@ -277,6 +279,9 @@ type part struct {
 	shapes   shapes
 	lastMore int64              // the last id of more
 	open     map[int64]struct{} // rows of the open marks
+	patched  int64              // the largest row that has a patch, -1: none
+	erased   int64              // the largest row that was deleted, -1: none
+	erasures int                // grows with each record that deletes
 	values   map[setKey]*valueSet
 	state    state
 	flushed  int64 // the last unix minute that has stored cells
@@ -298,6 +303,7 @@ type state struct {
 	applied, safe reqlog.Pos
 	rows          int64
 	trimmed       int64
+	dirty         bool // something is left of deleted rows
 }
 
 // openPart opens the file of a day, or makes it. seed fills a new file in the transaction that makes it.
@@ -331,7 +337,7 @@ func (p *part) load(ctx context.Context, seed func(p *part) error) (err error) {
 	}
 	if !found {
 		err := p.tx(ctx, func() error {
-			if err := p.exec(ctx, "INSERT INTO state VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0)"); err != nil || seed == nil {
+			if err := p.exec(ctx, "INSERT INTO state VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0)"); err != nil || seed == nil {
 				return err
 			}
 			return seed(p)
@@ -342,7 +348,7 @@ func (p *part) load(ctx context.Context, seed func(p *part) error) (err error) {
 	}
 	p.lastText.Store(p.texts.last)
 	p.values = map[setKey]*valueSet{}
-	if err := p.loadOpen(ctx); err != nil {
+	if err := p.loadChanges(ctx); err != nil {
 		return err
 	}
 	return p.loadPending(ctx)
@@ -351,6 +357,15 @@ func (p *part) load(ctx context.Context, seed func(p *part) error) (err error) {
 func (p *part) loadMore(ctx context.Context) error {
 	_, err := p.one(ctx, "SELECT ifnull(max(id), 0) FROM more", nil, &p.lastMore)
 	return err
+}
+
+// loadChanges learns which rows are open, patched or deleted.
+func (p *part) loadChanges(ctx context.Context) error {
+	_, err := p.one(ctx, "SELECT ifnull((SELECT max(id) FROM patches), -1), ifnull((SELECT max(id) FROM erased), -1)", nil, &p.patched, &p.erased)
+	if err != nil {
+		return err
+	}
+	return p.loadOpen(ctx)
 }
 
 func (p *part) loadOpen(ctx context.Context) error {
@@ -381,13 +396,13 @@ func (p *part) openEntries(ctx context.Context, fn func(*sluice.LogEntry)) error
 
 func (p *part) loadState(ctx context.Context) (found bool, err error) {
 	s := &p.state
-	return p.one(ctx, `SELECT applied_segment, applied_block, applied_record, safe_segment, safe_block, safe_record, row_count, trimmed FROM state`, nil,
-		&s.applied.Segment, &s.applied.Block, &s.applied.Record, &s.safe.Segment, &s.safe.Block, &s.safe.Record, &s.rows, &s.trimmed)
+	return p.one(ctx, `SELECT applied_segment, applied_block, applied_record, safe_segment, safe_block, safe_record, row_count, trimmed, dirty FROM state`, nil,
+		&s.applied.Segment, &s.applied.Block, &s.applied.Record, &s.safe.Segment, &s.safe.Block, &s.safe.Record, &s.rows, &s.trimmed, &s.dirty)
 }
 
 func (p *part) saveState(ctx context.Context, s state) error {
-	return p.exec(ctx, `UPDATE state SET applied_segment = ?, applied_block = ?, applied_record = ?, safe_segment = ?, safe_block = ?, safe_record = ?, row_count = ?, trimmed = ?`,
-		int64(s.applied.Segment), s.applied.Block, s.applied.Record, int64(s.safe.Segment), s.safe.Block, s.safe.Record, s.rows, s.trimmed)
+	return p.exec(ctx, `UPDATE state SET applied_segment = ?, applied_block = ?, applied_record = ?, safe_segment = ?, safe_block = ?, safe_record = ?, row_count = ?, trimmed = ?, dirty = ?`,
+		int64(s.applied.Segment), s.applied.Block, s.applied.Record, int64(s.safe.Segment), s.safe.Block, s.safe.Record, s.rows, s.trimmed, s.dirty)
 }
 
 // removeFiles deletes the files of a day that nobody writes any more.

@@ -242,12 +242,19 @@ func (p *part) writePending(ctx context.Context) error {
 				}
 			}
 		}
+		for k, c := range p.pending.cells {
+			if k.question == question {
+				s.add(grainKey{k, grainMinute}, c)
+			}
+		}
 		if err := s.write(ctx); err != nil {
 			return err
 		}
 	}
 	for k, c := range p.pending.cells {
-		s.add(grainKey{k, grainMinute}, c)
+		if k.question >= questionMeta {
+			s.add(grainKey{k, grainMinute}, c)
+		}
 	}
 	if err := s.write(ctx); err != nil {
 		return err

@@ -90,7 +90,8 @@ const widen = `
 		event INTEGER, trace INTEGER, more INTEGER NOT NULL);
 	INSERT INTO wide SELECT r.id, scope, provider, model, served, endpoint, type, caller, agent, error, request_type, response_type, meta, flags,
 		status, duration, first_token, tokens_in, tokens_out, cost, attempts, event, trace, more FROM rows r JOIN shapes s ON s.id = r.shape;
-	DROP TABLE rows; DROP TABLE shapes; ALTER TABLE wide RENAME TO rows; PRAGMA user_version = 1`
+	DROP TABLE rows; DROP TABLE shapes; ALTER TABLE wide RENAME TO rows;
+	DROP TABLE patches; DROP TABLE erased; ALTER TABLE state DROP COLUMN dirty; ALTER TABLE bases DROP COLUMN origin; PRAGMA user_version = 1`
 
 func TestFileWithoutShapes(t *testing.T) {
 	dir := t.TempDir()

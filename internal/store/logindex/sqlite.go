@@ -32,6 +32,8 @@ func dsn(path string, write bool) string {
 	if write {
 		query = "mode=rwc&_txlock=immediate"
 		pragmas = append(pragmas, "page_size(4096)", "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-4096)", "wal_autocheckpoint(8192)")
+		// What is deleted from a log must not lie about in free pages.
+		pragmas = append(pragmas, "secure_delete(1)")
 	} else {
 		pragmas = append(pragmas, "query_only(1)", "cache_size(-2048)")
 	}

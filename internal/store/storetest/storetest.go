@@ -26,6 +26,8 @@ func Log(t *testing.T, open func(*testing.T) reqlog.Store) {
 	}{
 		{"rows", logRows},
 		{"changes", logChanges},
+		{"patches", logPatches},
+		{"deletions", logDeletions},
 		{"marks", logMarks},
 		{"again", logAgain},
 		{"pages", logPages},
