@@ -211,7 +211,8 @@ func (t *tail) record(ctx context.Context, rec *reqlog.Record) {
 	defer t.mu.Unlock()
 	history := rec.Pos.Less(t.live)
 	var events []event
-	if rec.Entry.Account == t.account && !rec.CountOnly {
+	shown := rec.Kind == reqlog.KindEntry || rec.Kind == reqlog.KindOpen
+	if shown && rec.Entry.Account == t.account && !rec.CountOnly {
 		for _, s := range t.subs {
 			events = append(events, t.recorded(ctx, s, rec)...)
 		}
