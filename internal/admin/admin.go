@@ -106,6 +106,8 @@ type Settings struct {
 	Endpoint string
 	BasePath string    // path prefix that a proxy in front leaves on: "/ai" or ""
 	Loaded   time.Time // when these settings came into force
+	// RollUps are the metadata keys whose values are summed up as they come.
+	RollUps []string
 }
 
 // server holds what all handlers share.

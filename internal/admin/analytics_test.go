@@ -5,33 +5,39 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
-// sums answers as roll-ups would: 10 requests of openai in the first minute, 4 of anthropic in the third.
+// sums answers as roll-ups would: 10 requests of openai in the first quarter of an hour, 4 of anthropic in the third.
 func sums(q reqlog.TotalsQuery) []reqlog.Total {
 	openai := reqlog.Total{
 		Start: base, Value: "openai", Requests: 10, Success: 8, Errors: 2, Cost: 1_234_567_891, Priced: 9, Unpriced: 1, Estimated: 3,
 		Duration: reqlog.Quantiles{Count: 10, P50: 1500 * time.Microsecond},
 	}
 	openai.Tokens[sluice.Input], openai.TokensKnown[sluice.Input] = 900, 9
-	anthropic := reqlog.Total{Start: base.Add(2 * time.Minute), Value: "anthropic", Requests: 4, Success: 4}
-	if q.Group == reqlog.GroupNone {
-		openai.Value, anthropic.Value = "", ""
-		if q.Every == 0 {
-			openai.Requests, openai.Success = 14, 12
-			return []reqlog.Total{openai}
-		}
-	} else if q.Every == 0 {
-		openai.Start, anthropic.Start = q.From, q.From
+	anthropic := reqlog.Total{Start: base.Add(30 * time.Minute), Value: "anthropic", Requests: 4, Success: 4}
+	list := []reqlog.Total{openai, anthropic}
+	for _, whole := range []reqlog.Total{openai, anthropic} {
+		whole.Start = time.Time{}
+		list = append(list, whole)
 	}
-	return []reqlog.Total{openai, anthropic}
+	if !q.Edges[0].Equal(base) { // the period before
+		for i := range list {
+			list[i].Requests /= 2
+			if !list[i].Start.IsZero() {
+				list[i].Start = list[i].Start.Add(-45 * time.Minute)
+			}
+		}
+	}
+	return list
 }
 
 func (b *bench) analytics(query string) map[string]any {
@@ -46,36 +52,45 @@ func (b *bench) analytics(query string) map[string]any {
 	return m
 }
 
-const threeMinutes = "range=2025-11-24T14:00:00Z..2025-11-24T14:03:00Z"
+const threeQuarters = "range=2025-11-24T14:00:00Z..2025-11-24T14:45:00Z"
 
 func TestAnalyticsAreColumns(t *testing.T) {
 	b := newBench(t)
 	b.log.totals = sums
-	got := b.analytics(threeMinutes + "&metric=requests,cost,tokens_in,duration_p50&group=provider&interval=1m")
+	got := b.analytics(threeQuarters + "&metric=requests,cost,tokens_in,duration_p50,error_rate,cost_per_1k&group=provider&interval=15m&cmp=1")
 	n := func(s string) any { return json.Number(s) }
+	row := func(metric, key string, values []any, total any, prev []any, before any) any {
+		return map[string]any{"metric": metric, "key": key, "values": values, "total": total, "prev": prev, "prev_total": before}
+	}
 	want := map[string]any{
-		"from": "2025-11-24T14:00:00.000Z", "to": "2025-11-24T14:03:00.000Z", "interval_seconds": n("60"), "tz": "UTC", "basis": "requests",
-		"complete_until": "2025-11-24T15:00:00.000Z", "unpriced": n("1"), "estimated": n("3"),
-		"t": []any{"2025-11-24T14:00:00.000Z", "2025-11-24T14:01:00.000Z", "2025-11-24T14:02:00.000Z"},
+		"from": "2025-11-24T14:00:00.000Z", "to": "2025-11-24T14:45:00.000Z", "interval_seconds": n("900"), "tz": "UTC", "basis": "requests",
+		"complete_until": "2025-11-24T15:00:00.000Z", "unpriced": n("1"), "estimated": n("3"), "groups": n("2"), "source": "rollups",
+		"partial": false, "since": nil, "not_stored": n("0"), "notes": []any{},
+		"prev_from": "2025-11-24T13:15:00.000Z", "prev_to": "2025-11-24T14:00:00.000Z",
+		"t": []any{"2025-11-24T14:00:00.000Z", "2025-11-24T14:15:00.000Z", "2025-11-24T14:30:00.000Z"},
 		"series": []any{
-			map[string]any{"metric": "requests", "key": "openai", "values": []any{n("10"), n("0"), n("0")}, "total": n("10")},
-			map[string]any{"metric": "requests", "key": "anthropic", "values": []any{n("0"), n("0"), n("4")}, "total": n("4")},
-			map[string]any{"metric": "cost", "key": "openai", "values": []any{n("1.234567891"), n("0"), n("0")}, "total": n("1.234567891")},
-			map[string]any{"metric": "cost", "key": "anthropic", "values": []any{n("0"), n("0"), nil}, "total": nil},
-			map[string]any{"metric": "tokens_in", "key": "openai", "values": []any{n("900"), n("0"), n("0")}, "total": n("900")},
-			map[string]any{"metric": "tokens_in", "key": "anthropic", "values": []any{n("0"), n("0"), nil}, "total": nil},
-			map[string]any{"metric": "duration_p50", "key": "openai", "values": []any{n("1.5"), nil, nil}, "total": n("1.5")},
-			map[string]any{"metric": "duration_p50", "key": "anthropic", "values": []any{nil, nil, nil}, "total": nil},
+			row("requests", "openai", []any{n("10"), n("0"), n("0")}, n("10"), []any{n("5"), n("0"), n("0")}, n("5")),
+			row("requests", "anthropic", []any{n("0"), n("0"), n("4")}, n("4"), []any{n("0"), n("0"), n("2")}, n("2")),
+			row("cost", "openai", []any{n("1.234567891"), n("0"), n("0")}, n("1.234567891"), []any{n("1.234567891"), n("0"), n("0")}, n("1.234567891")),
+			row("cost", "anthropic", []any{n("0"), n("0"), nil}, nil, []any{n("0"), n("0"), nil}, nil),
+			row("tokens_in", "openai", []any{n("900"), n("0"), n("0")}, n("900"), []any{n("900"), n("0"), n("0")}, n("900")),
+			row("tokens_in", "anthropic", []any{n("0"), n("0"), nil}, nil, []any{n("0"), n("0"), nil}, nil),
+			row("duration_p50", "openai", []any{n("1.5"), nil, nil}, n("1.5"), []any{n("1.5"), nil, nil}, n("1.5")),
+			row("duration_p50", "anthropic", []any{nil, nil, nil}, nil, []any{nil, nil, nil}, nil),
+			row("error_rate", "openai", []any{n("0.2"), nil, nil}, n("0.2"), []any{n("0.4"), nil, nil}, n("0.4")),
+			row("error_rate", "anthropic", []any{nil, nil, n("0")}, n("0"), []any{nil, nil, n("0")}, n("0")),
+			row("cost_per_1k", "openai", []any{n("123.4567891"), nil, nil}, n("123.4567891"), []any{n("246.9135782"), nil, nil}, n("246.9135782")),
+			row("cost_per_1k", "anthropic", []any{nil, nil, nil}, nil, []any{nil, nil, nil}, nil),
 		},
 	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %v\nwant %v", got, want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
 func TestAnalyticsOfNothingAreZero(t *testing.T) {
 	b := newBench(t)
-	got := b.analytics(threeMinutes + "&interval=none&metric=requests,duration_p95")
+	got := b.analytics(threeQuarters + "&interval=none&metric=requests,duration_p95")
 	series := got["series"].([]any)
 	first, second := series[0].(map[string]any), series[1].(map[string]any)
 	if len(got["t"].([]any)) != 1 || first["total"] != json.Number("0") || second["total"] != nil {
@@ -84,50 +99,61 @@ func TestAnalyticsOfNothingAreZero(t *testing.T) {
 }
 
 func TestAnalyticsAskForWhatTheParametersSay(t *testing.T) {
-	b := newBench(t)
-	var asked []reqlog.TotalsQuery
-	b.log.totals = func(q reqlog.TotalsQuery) []reqlog.Total {
-		asked = append(asked, q)
-		return nil
+	now := base.Add(30 * 24 * time.Hour)
+	at := func(text string) time.Time {
+		m, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
 	}
-	day := reqlog.TotalsQuery{Account: "default", From: base.Add(-14 * time.Hour), To: base.Add(10 * time.Hour)}
-	with := func(q reqlog.TotalsQuery, change func(*reqlog.TotalsQuery)) reqlog.TotalsQuery {
-		change(&q)
-		return q
-	}
+	day := []time.Time{at("2025-11-24T00:00:00Z"), at("2025-11-25T00:00:00Z")}
 	const of = "range=2025-11-24..2025-11-25"
-	for query, want := range map[string][]reqlog.TotalsQuery{
-		of + "&interval=none":                {day},
-		of:                                   {day, with(day, func(q *reqlog.TotalsQuery) { q.Every = 15 * time.Minute })},
-		of + "&interval=6h":                  {day, with(day, func(q *reqlog.TotalsQuery) { q.Every = 6 * time.Hour })},
-		of + "&interval=none&gateway=PROD":   {with(day, func(q *reqlog.TotalsQuery) { q.Gateway = "prod" })},
-		of + "&interval=none&q=gateway:prod": {with(day, func(q *reqlog.TotalsQuery) { q.Gateway = "prod" })},
-		of + "&interval=none&group=key":      {with(day, func(q *reqlog.TotalsQuery) { q.Group = reqlog.GroupKey })},
-		"range=2025-11-24T00:00:30Z..2025-11-24T23:59:59Z&interval=none": {day},
+	for query, want := range map[string]reqlog.TotalsQuery{
+		of + "&interval=none":                                            {Edges: day},
+		of + "&interval=6h":                                              {Edges: []time.Time{day[0], at("2025-11-24T06:00:00Z"), at("2025-11-24T12:00:00Z"), at("2025-11-24T18:00:00Z"), day[1]}},
+		of + "&interval=1d&tz=Asia/Kathmandu":                            {Edges: []time.Time{at("2025-11-24T00:00:00+05:45"), at("2025-11-25T00:00:00+05:45"), day[1]}},
+		of + "&interval=none&gateway=PROD":                               {Edges: day, Gateway: "prod"},
+		of + "&interval=none&basis=attempts":                             {Edges: day, PerAttempt: true},
+		of + "&interval=none&group=key":                                  {Edges: day, Group: reqlog.GroupKey},
+		of + "&interval=none&group=meta.team,model":                      {Edges: day, Group: reqlog.GroupMeta("team"), Then: []reqlog.Group{reqlog.GroupModel}},
+		"range=2025-11-24T00:10:00Z..2025-11-24T23:46:00Z&interval=none": {Edges: day}, // older than two days: quarters of an hour
 	} {
-		asked = nil
-		b.analytics(query)
-		if !reflect.DeepEqual(asked, want) {
-			t.Errorf("%s: asked %+v, want %+v", query, asked, want)
+		in := AnalyticsInput{AccountPath: AccountPath{Account: "default"}}
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Range, in.Interval, in.TZ, in.Gateway, in.Basis, in.Group = values.Get("range"), values.Get("interval"), values.Get("tz"), values.Get("gateway"), values.Get("basis"), values.Get("group")
+		b := newBench(t)
+		q, err := in.read(b.deps.Settings(), now)
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		want.Account, want.Sum = "default", true
+		if diff := cmp.Diff(want, q.TotalsQuery, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s:\n%s", query, diff)
 		}
 	}
 }
 
-func TestAnalyticsRefuseWhatRollUpsDoNotKnow(t *testing.T) {
+func TestAnalyticsRefuseWhatIsNoQuestion(t *testing.T) {
 	b := newBench(t)
 	for query, message := range map[string]string{
-		"q=" + url.QueryEscape("provider:openai"): "cannot be filtered by provider",
-		"q=" + url.QueryEscape("-gateway:prod"):   "cannot be filtered by gateway",
-		"q=" + url.QueryEscape("gateway:a,b"):     "cannot be filtered by gateway",
-		"q=" + url.QueryEscape("gateway:pr*"):     "cannot be filtered by gateway",
-		"q=nothing:x":                             "nothing",
-		"metric=nothing":                          "no metric nothing",
-		"group=color":                             "",
-		"range=soon":                              "no range",
-		"range=..2026-11-01":                      "no beginning",
-		"interval=fast":                           "no length",
-		"interval=1m&range=90d":                   "more than 2000 intervals",
-		"gateway=prod&q=gateway:x":                "cannot be filtered",
+		"q=nothing:x":            "nothing",
+		"metric=nothing":         "no metric nothing",
+		"group=color":            "no group color",
+		"group=model,model":      "twice",
+		"group=model,key,status": "more than two",
+		"range=soon":             "no range",
+		"range=..2026-11-01":     "no beginning",
+		"interval=fast":          "no length",
+		"interval=1m&range=90d":  "more than 2000 intervals",
+		"interval=25h":           "whole days",
+		"interval=5m&range=72h":  "quarters of an hour",
+		"tz=Mars/Olympus":        "no time zone",
+		"tz=Local":               "no time zone",
+		"tz=" + url.QueryEscape("../../etc/passwd"): "no time zone",
 	} {
 		b.fails(accountPath+"/analytics?"+query, http.StatusBadRequest, codeInvalid, message)
 	}
