@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // charts have days of any zone, also where the system knows none
 
 	"golang.org/x/term"
 

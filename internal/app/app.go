@@ -256,7 +256,7 @@ func rootCAs(file string) (*x509.CertPool, error) {
 
 func (a *App) openLog(ctx context.Context, c *config.Config, budget reqlog.Budget) (err error) {
 	dir := filepath.Join(c.DataDir, "log")
-	if a.index, err = logindex.Open(ctx, filepath.Join(dir, "index"), logindex.Options{Logger: a.logger}); err != nil {
+	if a.index, err = logindex.Open(ctx, filepath.Join(dir, "index"), logindex.Options{Logger: a.logger, Metadata: c.Log.Metadata}); err != nil {
 		return fmt.Errorf("open the log's index: %w", err)
 	}
 	a.log, err = reqlog.Open(ctx, reqlog.Options{

@@ -29,7 +29,7 @@ func viewSettings(c *config.Config, table *provider.Table, customs *provider.Cus
 // shown returns what the management API shows now.
 func (a *App) shown() *admin.Settings {
 	v := *a.view.Load()
-	v.Gateways = a.gateways.Snapshot()
+	v.Gateways, v.RollUps = a.gateways.Snapshot(), a.first.Log.Metadata
 	return &v
 }
 

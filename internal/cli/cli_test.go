@@ -419,7 +419,7 @@ func TestCompletionsKnowValuesAndGateways(t *testing.T) {
 		want string
 	}{
 		{[]string{"logs", "list", "-o", ""}, "jsonl"},
-		{[]string{"stats", "--group", ""}, "model"},
+		{[]string{"stats", "--group", ""}, "error_type"},
 		{[]string{"endpoints", "--sdk", ""}, "openai-python"},
 		{[]string{"logs", "list", "--gateway", ""}, "prod"},
 		{[]string{"logs", ""}, "export"},

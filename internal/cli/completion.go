@@ -37,7 +37,7 @@ func (a *commands) completeFlags(root *cobra.Command) {
 	sets := map[string][]string{
 		"output": {"table", "wide", "csv", "json", "jsonl", "yaml"},
 		"color":  {"auto", "always", "never"},
-		"group":  {"provider", "model", "key", "status", "cache", "gateway"},
+		"group":  {"provider", "model", "key", "status", "outcome", "cache", "error_type", "gateway"},
 		"order":  {"created_at", "duration", "cost", "tokens_in", "tokens_out", "provider", "model"},
 	}
 	for _, s := range snippets() {

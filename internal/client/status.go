@@ -140,9 +140,13 @@ func (c *Client) GatewayURL(ctx context.Context, gateway, provider string) (stri
 // StatsQuery asks for sums of the client's gateway.
 type StatsQuery struct {
 	Metrics  []string
-	Group    string // provider, model, key, status, cache or gateway; "" none
+	Group    string // provider, model, key, status, outcome, cache, error_type, gateway, meta.KEY, or two with a comma between; "" none
 	Range    string // as in LogQuery; "": 24h
+	TZ       string // IANA time zone; "": UTC
 	Interval string // auto, none or a length; "": none
+	Filter   string // in the filter language; "" none
+	Basis    string // requests or attempts; "": requests
+	Compare  bool   // the period before, too
 	Limit    int    // most groups; 0: 50
 }
 
@@ -152,8 +156,15 @@ type Stats struct {
 
 	From          time.Time `json:"from"`
 	To            time.Time `json:"to"`
+	TZ            string    `json:"tz"`
 	T             []string  `json:"t"`
 	Series        []Series  `json:"series"`
+	Groups        int       `json:"groups"`
+	Source        string    `json:"source"` // rollups or rows
+	Partial       bool      `json:"partial"`
+	Since         *string   `json:"since"`
+	NotStored     int64     `json:"not_stored"`
+	Notes         []string  `json:"notes"`
 	CompleteUntil time.Time `json:"complete_until"`
 	Unpriced      int64     `json:"unpriced"`
 	Estimated     int64     `json:"estimated"`
@@ -161,16 +172,23 @@ type Stats struct {
 
 // Series is one metric of one group. A null is nil: not known.
 type Series struct {
-	Metric string         `json:"metric"`
-	Key    string         `json:"key"`
-	Values []*json.Number `json:"values"`
-	Total  *json.Number   `json:"total"`
+	Metric    string         `json:"metric"`
+	Key       string         `json:"key"`
+	Then      string         `json:"then"` // of the second group
+	Values    []*json.Number `json:"values"`
+	Total     *json.Number   `json:"total"`
+	Prev      []*json.Number `json:"prev"` // of the period before, if it was asked for
+	PrevTotal *json.Number   `json:"prev_total"`
 }
 
 // Stats returns sums from roll-ups.
 func (c *Client) Stats(ctx context.Context, q StatsQuery) (*Stats, error) {
 	v := url.Values{"gateway": {c.gateway}, "metric": {strings.Join(q.Metrics, ",")}, "range": {"24h"}, "interval": {"none"}}
-	for name, value := range map[string]string{"group": q.Group, "range": q.Range, "interval": q.Interval} {
+	fields := map[string]string{"group": q.Group, "range": q.Range, "interval": q.Interval, "tz": q.TZ, "q": q.Filter, "basis": q.Basis}
+	if q.Compare {
+		fields["cmp"] = "1"
+	}
+	for name, value := range fields {
 		if value != "" {
 			v.Set(name, value)
 		}

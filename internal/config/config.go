@@ -217,6 +217,7 @@ type Log struct {
 	MaxRows    int64         `key:"max_rows" default:"10000000" help:"most entries"`
 	MaxBytes   Bytes         `key:"max_bytes" default:"10GB" help:"most disk for the log"`
 	MinFree    Bytes         `key:"min_free" default:"512MB" help:"free disk space below which the log gives way: oldest entries, then bodies, then rows"`
+	Metadata   []string      `key:"metadata" restart:"yes" help:"metadata keys whose values are summed up as they come, for charts; 3 at most, counted from then on"`
 	WhenFull   string        `key:"when_full" enum:"DELETE_OLDEST,STOP_INSERTING" default:"DELETE_OLDEST" help:"at max_rows or max_bytes: DELETE_OLDEST or STOP_INSERTING"`
 }
 

@@ -41,10 +41,27 @@ func (c *Config) problems() []Problem {
 	k.providers()
 	k.privateHosts()
 	k.origins()
+	k.rollUps()
 	if c.DataDir == "" {
 		k.fail("data_dir", "no directory", "for example ./sluice-data")
 	}
 	return k.list
+}
+
+// maxRollUps is how many metadata keys can be summed up as they come: each costs as much as another question.
+const maxRollUps = 3
+
+// rollUps checks the metadata keys of roll-ups.
+func (k *checker) rollUps() {
+	keys := k.c.Log.Metadata
+	if len(keys) > maxRollUps {
+		k.fail("log.metadata", fmt.Sprintf("%d keys", len(keys)), fmt.Sprintf("%d at most", maxRollUps))
+	}
+	for i, key := range keys {
+		if key == "" || len(key) > 256 || slices.Contains(keys[:i], key) {
+			k.fail("log.metadata", fmt.Sprintf("%.60q is empty, too long, or there twice", key), "names of metadata entries, such as user_id")
+		}
+	}
 }
 
 // LoopbackOnly reports whether all listeners are on loopback addresses, so that no other machine
