@@ -58,6 +58,11 @@ func (c *Catalogue) Find(provider, model string, at time.Time) (*Price, Match, b
 const maxStrips = 3
 
 func (p *provider) find(model string) (*Model, How) {
+	if len(p.over) > 0 { // a name of the operator's goes before patterns
+		if m := p.lookup(model); m != nil && m.override {
+			return m, HowOverride
+		}
+	}
 	for i := range p.over {
 		if p.over[i].fits(model, strings.ToLower(model)) {
 			return p.over[i].model, HowOverride

@@ -1,6 +1,7 @@
 package price
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/big"
@@ -15,6 +16,8 @@ import (
 type Override struct {
 	Provider string
 	Model    string // a name, or a pattern: * is any text, # one digit
+	Source   string // where it was set; "": "override"
+	AsOf     string // the day that it was set, YYYY-MM-DD; "": the catalogue's
 	as       string // "provider/model" whose prices hold
 	times    Ratio
 	rates    rates
@@ -146,7 +149,7 @@ func (p *provider) put(m *Model) {
 }
 
 func (o *Override) model(c *Catalogue, p *provider) *Model {
-	m := &Model{Provider: o.Provider, Name: o.Model, Source: "override", AsOf: c.date.Format(time.DateOnly), override: true}
+	m := &Model{Provider: o.Provider, Name: o.Model, Source: cmp.Or(o.Source, "override"), AsOf: cmp.Or(o.AsOf, c.date.Format(time.DateOnly)), override: true}
 	if o.as == "" {
 		m.prices = []dated{{price: Price{base: o.rates, times: o.times, factors: factorsOf(p.factors, o.Model)}}}
 		return m
