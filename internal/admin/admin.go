@@ -29,6 +29,7 @@ import (
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/object"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/vault"
@@ -75,6 +76,8 @@ type Deps struct {
 	Audit *audit.Trail
 	// Customs are the custom providers, which are made and changed here.
 	Customs *provider.Customs
+	// Book has the accounts' prices, which are set here.
+	Book *price.Book
 	// Cache is the response cache. nil: there is none.
 	Cache Cache
 	// Jobs runs long work. nil: there is none.

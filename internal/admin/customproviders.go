@@ -253,12 +253,21 @@ func (s *server) deleteCustomProvider(ctx context.Context, in *CustomProviderPat
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Customs.Delete(ctx, a.ID, in.ID)
+	c, err := s.Customs.Get(a.ID, in.ID)
 	if err != nil {
 		return nil, customFailure(err)
 	}
+	// The prices first: what is left over when this breaks off is a provider without prices, never prices that
+	// another provider of the slug would find.
+	prices, err := s.Book.DeleteProvider(ctx, a.ID, c.Segment())
+	if err != nil {
+		return nil, err
+	}
+	if c, err = s.Customs.Delete(ctx, a.ID, in.ID); err != nil {
+		return nil, customFailure(err)
+	}
 	s.audit(ctx, "", customObject(&c), viewCustomProvider(&c), nil)
-	s.Logger.InfoContext(ctx, "custom provider deleted", "account", c.Account, "provider", c.Segment(), "base_url", c.BaseURL)
+	s.Logger.InfoContext(ctx, "custom provider deleted", "account", c.Account, "provider", c.Segment(), "base_url", c.BaseURL, "prices", prices)
 	return answer(viewCustomProvider(&c)), nil
 }
 

@@ -322,6 +322,7 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	b.deps = Deps{
 		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t), Objects: newObjects(t), Audit: newTrail(t),
 		Customs: newCustoms(t),
+		Book:    newBook(t),
 		Settings: func() *Settings {
 			now := settings
 			now.Gateways = set.Snapshot()

@@ -13,6 +13,10 @@ func priceRoutes() []route {
 	return []route{
 		get(RoleViewer, scope+"/prices", "get-prices", "Which price catalogue is in use", handle((*server).getPrices)),
 		process(change(http.MethodPost, scope+"/prices/refresh", "refresh-prices", "Read the price catalogue anew from its source", handle((*server).refreshPrices))),
+		get(RoleViewer, scope+"/prices/models", "list-model-prices", "List what models cost in this account", handle((*server).listModelPrices)),
+		get(RoleViewer, scope+"/prices/{provider}/{model}", "get-model-price", "Get what a model costs in this account", handle((*server).getModelPrice)),
+		change(http.MethodPut, scope+"/prices/{provider}/{model}", "set-model-price", "Set what a model costs in this account", handle((*server).setModelPrice)),
+		change(http.MethodDelete, scope+"/prices/{provider}/{model}", "delete-model-price", "Delete the account's own price of a model", handle((*server).deleteModelPrice)),
 	}
 }
 

@@ -84,6 +84,7 @@ type App struct {
 	view      atomic.Pointer[admin.Settings]
 	table     atomic.Pointer[provider.Table]
 	prices    *price.Store
+	book      *price.Book
 	priceNow  chan struct{} // the catalogue is to be read now
 	reloads   reloadState
 	index     *logindex.Index
@@ -156,7 +157,7 @@ func (a *App) open(ctx, base context.Context) error {
 		return err
 	}
 	a.prices = price.NewStore(price.Embedded(), own, fetchPrices)
-	a.estimates = estimate.NewWorker(a.prices.Load, a.logger)
+	a.estimates = estimate.NewWorker(func(account string) *price.Catalogue { return a.book.Load().Of(account) }, a.logger)
 	a.memory = proxy.NewMemory(bodyMemory(int64(c.Limits.MemoryBytes)))
 	// Both wait for the disk: together they wait once.
 	var opening sync.WaitGroup
@@ -198,6 +199,7 @@ func (a *App) adminDeps() admin.Deps {
 		Jobs:          a.jobs,
 		Vault:         a.vault,
 		Customs:       a.customs,
+		Book:          a.book,
 		TestKey:       a.testKey,
 		Keyless:       a.keyless,
 		Prices:        a.priceState,

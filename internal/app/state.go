@@ -13,6 +13,7 @@ import (
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/object"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
 	"github.com/sluicehq/sluice/internal/store/answers"
@@ -58,6 +59,9 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) 
 		},
 	})
 	if err != nil {
+		return err
+	}
+	if a.book, err = price.OpenBook(ctx, a.prices, a.db, a.apply); err != nil {
 		return err
 	}
 	a.limits = slots.Open(slots.Options{Path: filepath.Join(c.DataDir, "limits"), Logger: a.logger})
@@ -119,7 +123,7 @@ func (a *App) apply() {
 }
 
 func (a *App) settings() *proxy.Settings {
-	s := proxy.NewSettings(&a.loaded.Load().Config, a.gateways.Snapshot(), a.table.Load().With(a.customs), a.prices.Load())
+	s := proxy.NewSettings(&a.loaded.Load().Config, a.gateways.Snapshot(), a.table.Load().With(a.customs), a.book.Load())
 	for name, at := range a.objects.Snapshot().Hosts() {
 		s.AddHost(name, at.Account, at.Gateway)
 	}

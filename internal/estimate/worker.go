@@ -27,7 +27,7 @@ const queued = 4096
 // off before it did. It reads what the log stored, behind the requests: none waits for it. Without
 // stored bodies nothing can be counted, and usage stays unknown. NewWorker makes one.
 type Worker struct {
-	prices func() *price.Catalogue
+	prices func(account string) *price.Catalogue
 	logger *slog.Logger
 
 	counter Counter
@@ -35,8 +35,8 @@ type Worker struct {
 	lost    atomic.Int64 // found no room in the queue
 }
 
-// NewWorker makes a Worker. prices returns the catalogue of the moment.
-func NewWorker(prices func() *price.Catalogue, logger *slog.Logger) *Worker {
+// NewWorker makes a Worker. prices returns an account's catalogue of the moment.
+func NewWorker(prices func(account string) *price.Catalogue, logger *slog.Logger) *Worker {
 	return &Worker{prices: prices, logger: logger, queue: make(chan *reqlog.Record, queued)}
 }
 
@@ -144,7 +144,7 @@ func (w *Worker) estimate(ctx context.Context, log Log, r *reqlog.Record) {
 	if n := len(e.Attempts); n > 0 {
 		e.Attempts[n-1].Usage = e.Usage
 	}
-	w.prices().Settle(e, price.Reported{}, customCost(e))
+	w.prices(e.Account).Settle(e, price.Reported{}, customCost(e))
 	if log.Correct(r) == 0 {
 		w.logger.WarnContext(ctx, "no room in the log for an estimate", "id", e.ID.String())
 	}

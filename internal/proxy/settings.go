@@ -17,7 +17,7 @@ type Settings struct {
 	gateways  *gateway.Snapshot
 	hosts     map[string]place // by lower-case name, without a port
 	providers *provider.Table
-	prices    *price.Catalogue
+	prices    Prices
 	base      string // path prefix before all others, "" or "/x"
 	origins   []string
 	anyOrigin bool
@@ -33,12 +33,18 @@ type Settings struct {
 	strict      bool // the record is appended before the last byte goes to the client
 }
 
+// Prices are what calls of an account cost: one catalogue for all (*price.Catalogue), or one for each
+// (*price.Prices). What Of returns is not changed.
+type Prices interface {
+	Of(account string) *price.Catalogue
+}
+
 // place is what a custom host name means.
 type place struct{ account, gateway string }
 
 // NewSettings makes the snapshot of c. gateways and table hold what belongs to the same configuration, prices
 // the catalogue with its overrides.
-func NewSettings(c *config.Config, gateways *gateway.Snapshot, table *provider.Table, prices *price.Catalogue) *Settings {
+func NewSettings(c *config.Config, gateways *gateway.Snapshot, table *provider.Table, prices Prices) *Settings {
 	s := &Settings{
 		gateways:    gateways,
 		hosts:       make(map[string]place, len(c.Hosts)),

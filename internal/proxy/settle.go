@@ -46,7 +46,7 @@ func (x *exchange) complete() {
 			e.Charges[i].Usage.Basis = sluice.BasisCached
 		}
 	}
-	x.settings.prices.Settle(e, price.Reported{Cost: x.reported}, x.control.cost)
+	x.settings.prices.Of(e.Account).Settle(e, price.Reported{Cost: x.reported}, x.control.cost)
 	x.sizes()
 	e.Timeline.End = x.since()
 	if e.Cache == sluice.CacheHit && x.cachedTook > 0 {

@@ -462,6 +462,6 @@ func (t *tunnel) record(kind string, r *wire.Reading) {
 	e.Request.Off, e.Response.Off = true, true
 	e.Notes = append(e.Notes, "on connection "+x.idText)
 	e.Attempts = append(e.Attempts, sluice.Attempt{Provider: e.Provider, Model: e.Model, Host: x.target.Host, Status: 101, Usage: e.Usage})
-	x.settings.prices.Settle(e, price.Reported{Cost: r.Cost}, x.control.cost)
+	x.settings.prices.Of(e.Account).Settle(e, price.Reported{Cost: r.Cost}, x.control.cost)
 	x.proxy.log.End(&t.used, !x.control.collect)
 }
