@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -186,7 +187,7 @@ func (s *server) createRoute(ctx context.Context, in *createRouteInput) (*tagged
 	}
 	r, err := s.Objects.CreateRoute(ctx, at, in.Body.Name, in.Body.Elements.RawMessage)
 	if err != nil {
-		return nil, inBody(err)
+		return nil, ofBody(err)
 	}
 	out := answer(viewRoute(&r))
 	s.audit(ctx, "", auditObject(&r.Record), nil, out.Body.Result)
@@ -467,6 +468,14 @@ func (s *server) createRouteDeployment(ctx context.Context, in *createRouteDeplo
 	s.audit(ctx, "deploy", auditObject(&r.Record), viewRoute(&before), viewRoute(&r))
 	s.Logger.InfoContext(ctx, "dynamic route deployed", "account", at.Account, "gateway", at.Gateway, "route", r.Name, "version", r.Active.ID)
 	return tag(r.Record.Version, answer(viewRoute(&r))), nil
+}
+
+// ofBody is inBody for an error that may list all that is wrong with a route.
+func ofBody(err error) error {
+	if _, whole := errors.AsType[*object.InvalidRoute](err); whole {
+		return err
+	}
+	return inBody(err)
 }
 
 // routeFailure says all that is wrong with a route.

@@ -56,7 +56,7 @@ type Conflicting struct {
 func conflicting(err error, sent any, show func(*object.Record) (any, error)) error {
 	c, ok := errors.AsType[*object.Conflict](err)
 	if !ok {
-		return inBody(err)
+		return ofBody(err)
 	}
 	current, e := show(&c.Current)
 	if e != nil {
