@@ -222,11 +222,11 @@ const tellEvery = 500 * time.Millisecond
 
 // tellProgress tells how far the answer is, if that was not just done.
 func (x *exchange) tellProgress() {
-	now := x.since()
-	if x.told != 0 && now-x.told < tellEvery {
+	now, begun := x.since(), x.entry().Timeline.FirstToken != 0
+	if x.told != 0 && now-x.told < tellEvery && begun == x.toldBegun {
 		return
 	}
-	x.told = now
+	x.told, x.toldBegun = now, begun
 	used := sluice.Usage{}
 	if m, ok := x.meter.(wire.Progress); ok {
 		used = m.SoFar()

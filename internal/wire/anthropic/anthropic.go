@@ -4,6 +4,7 @@
 package anthropic
 
 import (
+	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/wire"
 	"github.com/sluicehq/sluice/internal/wire/answer"
 	"github.com/sluicehq/sluice/internal/wire/jsonpick"
@@ -86,6 +87,9 @@ func (m *meter) Close() wire.Reading {
 	m.counts.Tell(&m.R)
 	return m.R
 }
+
+// SoFar returns the usage that the bytes so far have reported.
+func (m *meter) SoFar() sluice.Usage { return m.counts.usage() }
 
 // handler is the meter as the answer's reader sees it.
 type handler meter

@@ -66,6 +66,9 @@ func (m *meter) Close() wire.Reading {
 	return m.R
 }
 
+// SoFar returns the usage that the bytes so far have reported.
+func (m *meter) SoFar() sluice.Usage { return m.counts.usage(false) }
+
 // handler is the meter as the answer's reader sees it.
 type handler meter
 
