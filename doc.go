@@ -15,6 +15,7 @@
 //	2  internal/upstream        connections to providers: pools, deadlines, dial rules
 //	2  internal/gateway         the set of all gateways: built in, of the file, stored; one snapshot per change
 //	2  internal/reqlog          the append-only log: records, segments, queue, recovery
+//	2  internal/hello           the last calls that came to nothing, for who sets up a client
 //	2  internal/auth            gateway tokens: their form, their hashes, what each may do
 //	2  internal/audit           the audit log: who changed what, with the secrets left out
 //	2  internal/people          who signs in by name: passwords, identities, roles, one-time links, sessions

@@ -27,6 +27,7 @@ import (
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/price"
@@ -92,6 +93,8 @@ type Deps struct {
 	// machine itself are let in, by a loopback address that they also named in Host.
 	Token  func() sluice.Secret
 	Logger *slog.Logger
+	// Hello holds the calls that came to nothing. nil: there is no telling.
+	Hello *hello.Ring
 	// Done is closed when the server stops: event streams end then, which http.Server.Shutdown waits
 	// for. nil: they end with their requests only.
 	Done <-chan struct{}

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -53,6 +54,15 @@ type EventsInput struct {
 	Basis       string   `query:"basis" default:"requests" enum:"attempts,requests" doc:"what a log in an event stands for"`
 	LastEventID string   `header:"Last-Event-ID" doc:"id of the last event seen: the stream goes on behind it"`
 	After       string   `query:"last_event_id" doc:"the same, for clients that cannot set the header"`
+
+	caller  string
+	process bool
+}
+
+// Resolve takes the caller's own address of us, and whether it sees what is of the whole process.
+func (in *EventsInput) Resolve(ctx huma.Context) []error {
+	in.caller, in.process = ourAddress(ctx), seesProcess(ctx)
+	return nil
 }
 
 // sub is one subscription.
@@ -148,6 +158,11 @@ func (s *server) followEvents(ctx context.Context, in *EventsInput) (*huma.Strea
 	wants := func(kind string) bool { return len(in.Kinds) == 0 || slices.Contains(in.Kinds, kind) }
 	if !wants(kindLogs) {
 		t.subs = nil
+	}
+	if wants(kindHello) && s.Hello != nil {
+		t.hello = s.Hello
+		t.sees = func(m *hello.Miss) bool { return seesMiss(m, a.ID, in.process) }
+		t.guide = s.guide(s.Settings(), a, in.caller)
 	}
 	if c, known := ctx.Value(callerKey{}).(caller); known {
 		t.token = c.token

@@ -379,6 +379,10 @@ func FuzzParsePlace(f *testing.F) {
 // brokenLog is a Log whose records cannot be read.
 type brokenLog struct{ Log }
 
+func (brokenLog) Watch() func() { return func() {} }
+
+func (brokenLog) Changed(uint64, func(*sluice.LogEntry)) uint64 { return 1 }
+
 func (brokenLog) Head() reqlog.Pos { return reqlog.Pos{} }
 
 func (brokenLog) Follow(context.Context, reqlog.Pos) iter.Seq2[reqlog.Record, error] {
@@ -388,7 +392,7 @@ func (brokenLog) Follow(context.Context, reqlog.Pos) iter.Seq2[reqlog.Record, er
 func TestAPanicEndsOneStream(t *testing.T) {
 	var text strings.Builder
 	stream := &tail{
-		log: brokenLog{}, done: make(chan struct{}), queue: newEventQueue(queueBytes),
+		log: brokenLog{}, subs: []*sub{{name: "all"}}, done: make(chan struct{}), queue: newEventQueue(queueBytes),
 		logger: slog.New(slog.NewTextHandler(&text, nil)),
 	}
 	answer := httptest.NewRecorder()

@@ -13,6 +13,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/auth"
+	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -29,25 +30,37 @@ type tail struct {
 	logger  *slog.Logger
 	queue   *eventQueue
 	token   *auth.Token // that let the caller in; nil: none did
+	hello   *hello.Ring // nil: first-run hints are not told of
+	sees    func(m *hello.Miss) bool
+	guide   *guide
 
 	from   reqlog.Pos // where to begin
+	missed uint64     // hello.Miss.Seq of the last hint that the client has
 	resync bool       // from is not where the client left off
 	live   reqlog.Pos // what lies before is history, which waits for the client instead of being dropped
 
 	// mu is held while something is looked up and told, so that nothing is told of a request that runs
 	// behind its end.
 	mu      sync.Mutex
-	changed uint64 // what of running requests is told
+	changed uint64 // what of running requests is told, for log.Changed
 }
 
 // start decides where to begin: behind the event last, or at the end of the log.
 func (t *tail) start(last string) {
 	t.live = t.log.Head()
 	t.from = t.live
+	now := uint64(0)
+	if t.hello != nil {
+		now = t.hello.Seq()
+		t.missed = now
+	}
 	if last == "" {
 		return
 	}
 	pos, ok := parsePlace(last)
+	if ok {
+		t.missed = min(pos.hello, now)
+	}
 	// A position ahead of the log is one of another log that was there before.
 	if !ok || t.live.Less(pos.log) {
 		t.resync = true
@@ -58,7 +71,7 @@ func (t *tail) start(last string) {
 
 // serve writes the stream until the client leaves, the server stops or the log fails.
 func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
-	begin := place{log: t.from} // from here on it is follow's
+	begin := place{log: t.from, hello: t.missed} // from here on it is follow's
 	t.queue.at(begin)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -70,7 +83,9 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 			run(ctx)
 		})
 	}
-	feed(t.follow)
+	if len(t.subs) > 0 {
+		feed(t.follow)
+	}
 	feed(t.watch)
 	defer feeding.Wait()
 	defer cancel()
@@ -144,7 +159,7 @@ func (t *tail) restart(ctx context.Context) {
 	t.queue.put(ctx, event{kind: "resync", place: t.queue.place(), data: []byte(`{"reason":"the position is no longer in the log"}`)}, true)
 }
 
-// watch tells of what is not in the log yet until ctx ends: requests that run.
+// watch tells of what is not in the log until ctx ends: requests that run, calls that came to nothing.
 func (t *tail) watch(ctx context.Context) {
 	stop := t.log.Watch()
 	defer stop()
@@ -167,6 +182,12 @@ func (t *tail) look(ctx context.Context) {
 	if len(t.subs) > 0 {
 		t.changed = t.log.Changed(t.changed, func(e *sluice.LogEntry) { t.running(ctx, e) })
 	}
+	if t.hello != nil && t.hello.Seq() > t.missed {
+		misses := t.hello.Since(t.missed)
+		for i := range misses {
+			t.miss(ctx, &misses[i])
+		}
+	}
 }
 
 // running tells of a request that runs. The events move no position: who comes back is told of what runs then.
@@ -184,6 +205,21 @@ func (t *tail) running(ctx context.Context, e *sluice.LogEntry) {
 			t.queue.put(ctx, ev, false)
 		}
 	}
+}
+
+// miss tells of a call that came to nothing.
+func (t *tail) miss(ctx context.Context, m *hello.Miss) {
+	t.missed = m.Seq
+	t.queue.move(func(p *place) { p.hello = m.Seq })
+	if !t.sees(m) {
+		return
+	}
+	data, err := json.Marshal(t.guide.view(m))
+	if err != nil {
+		t.logger.ErrorContext(ctx, "first-run hint not shown", "error", err)
+		return
+	}
+	t.queue.put(ctx, event{kind: "hello", place: t.queue.place(), data: data}, false)
 }
 
 // see notes that the request id runs, and says which event tells a client of it.

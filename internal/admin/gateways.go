@@ -247,10 +247,7 @@ type getURLInput struct {
 
 // Resolve takes the caller's own address of us.
 func (in *getURLInput) Resolve(ctx huma.Context) []error {
-	in.caller = "http://" + ctx.Host()
-	if ctx.TLS() != nil {
-		in.caller = "https://" + ctx.Host()
-	}
+	in.caller = ourAddress(ctx)
 	return nil
 }
 

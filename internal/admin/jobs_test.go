@@ -62,8 +62,8 @@ func (v *reply) object(t *testing.T) map[string]any {
 	return items.items(t)[0]
 }
 
-// hello is a kind that leaves a file and tells what it read.
-func hello(_ context.Context, r *job.Run) error {
+// greeter is a kind that leaves a file and tells what it read.
+func greeter(_ context.Context, r *job.Run) error {
 	var in struct{ Name string }
 	if err := r.Input(&in); err != nil {
 		return err
@@ -81,7 +81,7 @@ func hello(_ context.Context, r *job.Run) error {
 }
 
 func TestJobsAreShownToTheirAccount(t *testing.T) {
-	jobs := newJobs(t, job.Kind{Name: "hello", Run: hello, AtOnce: 2})
+	jobs := newJobs(t, job.Kind{Name: "hello", Run: greeter, AtOnce: 2})
 	b := newBench(t, func(d *Deps) { d.Jobs = jobs })
 	var ids []string
 	for _, account := range []string{"default", "other", "", "default"} {
@@ -132,7 +132,7 @@ func TestJobsAreShownToTheirAccount(t *testing.T) {
 }
 
 func TestAJobsResultIsDownloaded(t *testing.T) {
-	jobs := newJobs(t, job.Kind{Name: "hello", Run: hello})
+	jobs := newJobs(t, job.Kind{Name: "hello", Run: greeter})
 	b := newBench(t, func(d *Deps) { d.Jobs = jobs })
 	j, err := jobs.Start(t.Context(), job.Spec{Account: "default", Kind: "hello", Input: struct{}{}})
 	if err != nil {

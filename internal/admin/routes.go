@@ -51,6 +51,7 @@ func routes() []route {
 		gatewayRoutes(),
 		logRoutes(),
 		eventRoutes(),
+		helloRoutes(),
 		analyticsRoutes(),
 		cacheRoutes(),
 		priceRoutes(),

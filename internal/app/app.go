@@ -28,6 +28,7 @@ import (
 	"github.com/sluicehq/sluice/internal/estimate"
 	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/price"
@@ -100,6 +101,7 @@ type App struct {
 	audit     *audit.Trail
 	vault     *vault.Vault
 	customs   *provider.Customs
+	hello     hello.Ring
 	limits    *slots.Store
 	answers   *answers.Store
 	jobs      *job.Runner
@@ -175,7 +177,7 @@ func (a *App) open(ctx, base context.Context) error {
 	a.proxy = proxy.New(proxy.Options{
 		Settings: a.settings(), Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
-		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, Vault: a.vault, EnsureDefault: a.gateways.EnsureDefault,
+		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, Vault: a.vault, Hello: &a.hello, EnsureDefault: a.gateways.EnsureDefault,
 	})
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table, a.customs))
@@ -207,6 +209,7 @@ func (a *App) adminDeps() admin.Deps {
 		Token:         func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
 		Status:        a.status,
 		Logger:        a.logger,
+		Hello:         &a.hello,
 		Done:          a.stopping,
 		Version:       a.options.Version,
 	}

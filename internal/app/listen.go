@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/hello"
 )
 
 // listener is an address with its server.
@@ -33,6 +35,11 @@ func (c *certificate) load() error {
 	return nil
 }
 
+// refused tells those who are setting up a client of a request that was none.
+func (a *App) refused(status int, reason string, client net.Addr) {
+	a.hello.Add(&hello.Call{Time: time.Now(), Cause: hello.Malformed, Status: status, Message: reason, Remote: client})
+}
+
 // newListener makes the server for handler and, where there is a data plane here, for its requests.
 // base is the context of all of them.
 func (a *App) newListener(base context.Context, l net.Listener, rt *router) (*listener, error) {
@@ -42,6 +49,7 @@ func (a *App) newListener(base context.Context, l net.Listener, rt *router) (*li
 		Handler: a.proxy, Mine: rt.isData, Rest: rt,
 		HeaderBytes: int(c.Limits.HeaderBytes), HeaderTime: c.Timeouts.Header, IdleTime: c.Timeouts.Keepalive,
 		WriteTime: c.Timeouts.ClientWrite, MaxConns: clientConns(c.Limits.Conns), Logger: a.logger,
+		Refused: a.refused,
 	}
 	if c.TLS.Cert != "" {
 		f.cert = &certificate{cert: c.TLS.Cert, key: c.TLS.Key}

@@ -28,6 +28,7 @@ func (k *call) begin(c *conn, h *head) {
 	k.c, k.minor, k.close = c, h.minor, h.close
 	k.req.Method, k.req.Target, k.req.Host = h.method, h.target, h.host
 	k.req.Length, k.req.Secure = h.length, c.secure.Load()
+	k.req.Remote = c.raw.RemoteAddr()
 	k.body.begin(c, h)
 	if h.length != 0 {
 		k.req.Body = &k.body

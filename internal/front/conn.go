@@ -337,6 +337,9 @@ func (c *conn) handshake(ctx context.Context, handed *bool) bool {
 // refuse answers a request that no handler sees, and lets the client read the answer.
 func (c *conn) refuse(r *refusal) {
 	c.s.countRefusal(r.status)
+	if tell := c.s.options.Refused; tell != nil {
+		tell(r.status, r.text, c.raw.RemoteAddr())
+	}
 	c.s.options.Logger.Debug("request refused", "status", r.status, "reason", r.text, "remote", c.raw.RemoteAddr().String())
 	body := strconv.Itoa(r.status) + " " + http.StatusText(r.status) + ": " + r.text + "\n"
 	out := appendStatus(nil, r.status)

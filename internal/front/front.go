@@ -5,6 +5,7 @@ package front
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
@@ -28,7 +29,8 @@ type Request struct {
 	Length int64     // declared length of Body; -1: unknown
 	// Trailer returns the fields after the body, once it has been read; nil: none are announced.
 	Trailer func() sluice.Header
-	Secure  bool // the client's connection is TLS
+	Secure  bool     // the client's connection is TLS
+	Remote  net.Addr // the client's address; nil: not known
 }
 
 // Sink takes the answer. Its calls come from one goroutine, Head first and once.

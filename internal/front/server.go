@@ -30,7 +30,9 @@ type Options struct {
 	IdleTime    time.Duration // until the next request
 	WriteTime   time.Duration // a client may take no byte for as long
 	MaxConns    int           // open connections; 0: unbounded
-	Logger      *slog.Logger
+	// Refused is called for each request that no handler sees, with what its client was told; nil: nobody asks.
+	Refused func(status int, reason string, client net.Addr)
+	Logger  *slog.Logger
 }
 
 // Server serves HTTP/1.1 on connections of its own, and leaves HTTP/2 and what is not Mine to net/http.

@@ -68,7 +68,7 @@ func (f *httpFront) take(w http.ResponseWriter, r *http.Request) {
 	f.w, f.r, f.ctrl = w, r, http.NewResponseController(w)
 	f.req = Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: header,
-		Length: r.ContentLength, Secure: r.TLS != nil,
+		Length: r.ContentLength, Secure: r.TLS != nil, Remote: address(r.RemoteAddr),
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		f.body = &stdBody{from: r.Body, ctrl: f.ctrl}
@@ -78,6 +78,12 @@ func (f *httpFront) take(w http.ResponseWriter, r *http.Request) {
 		f.req.Trailer = f.trailer
 	}
 }
+
+// address is a client's address as net/http gives it.
+type address string
+
+func (address) Network() string  { return "tcp" }
+func (a address) String() string { return string(a) }
 
 // free gives the front back. Nothing of it is used after the handler has returned.
 func (f *httpFront) free() {

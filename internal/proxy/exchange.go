@@ -37,6 +37,7 @@ type state struct {
 	idText  string
 	gateway *sluice.Gateway
 	named   string // the account as the caller wrote it
+	wanted  string // the gateway as the caller wrote it
 	trusted bool   // the caller's gateway token is good for this
 	rest    string // what follows the gateway in the target, without its leading slash
 
@@ -69,14 +70,16 @@ type state struct {
 	reported string     // what the answer says that it cost, in US dollars
 	fault    []byte     // the beginning of an error answer that no meter reads
 
-	headSent bool
-	sent     int64         // bytes of the answer's body that the client took
-	told     time.Duration // when who watches was told of it; 0: not yet
-	whole    bool          // the answer was read to its end
-	sound    bool          // what the meter saw of it is a whole answer and no error
-	recorded bool          // the log has the entry: before the last byte, where it is strict
-	amend    bool          // what has happened since the log got its entry differs from it
-	abort    bool          // the client's connection must be broken off
+	headSent  bool
+	sent      int64         // bytes of the answer's body that the client took
+	told      time.Duration // when who watches was told of it; 0: not yet
+	toldBegun bool          // whether that was after its first content
+	whole     bool          // the answer was read to its end
+	sound     bool          // what the meter saw of it is a whole answer and no error
+	recorded  bool          // the log has the entry: before the last byte, where it is strict
+	amend     bool          // what has happened since the log got its entry differs from it
+	refused   *sluice.Error // why Sluice answered itself; nil: it did not
+	abort     bool          // the client's connection must be broken off
 }
 
 // answer is what forward gives to deliver.

@@ -29,6 +29,7 @@ func (p *Proxy) identify(ctx context.Context, x *exchange) error {
 	} else {
 		return notFound()
 	}
+	x.named, x.wanted = acc, gw
 	g, err := x.settings.gateways.Gateway(acc, gw)
 	caller := caller{}
 	if x.preflight(err) {
@@ -42,7 +43,7 @@ func (p *Proxy) identify(ctx context.Context, x *exchange) error {
 			return err
 		}
 	}
-	x.gateway, x.named, x.rest = g, acc, rest
+	x.gateway, x.rest = g, rest
 	e := x.entry()
 	e.Account, e.Gateway, e.Path = g.Account, g.ID, ""
 	x.control.begin(g)

@@ -12,6 +12,7 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/front"
+	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/limit"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/route"
@@ -30,6 +31,7 @@ type Proxy struct {
 	limits   limit.Store
 	cache    *cache.Cache
 	vault    *vault.Vault
+	hello    *hello.Ring // nil: nobody is told
 	retries  *route.Budget
 	hedges   *route.Budget
 	latency  *route.Latency
@@ -60,6 +62,7 @@ type Options struct {
 	Limits limit.Store  // nil: no gateway has a rate limit
 	Cache  *cache.Cache // nil: nothing is cached
 	Vault  *vault.Vault // nil: no provider keys are stored
+	Hello  *hello.Ring  // nil: nobody is told of calls that come to nothing
 	// EnsureDefault makes the gateway default of an account that has none; nil: no gateway is made so.
 	EnsureDefault func(ctx context.Context, account string) (*sluice.Gateway, error)
 }
@@ -67,7 +70,7 @@ type Options struct {
 // New makes a Proxy.
 func New(o Options) *Proxy {
 	p := &Proxy{
-		upstream: o.Upstream, log: o.Log, logger: o.Logger, tokens: o.Tokens, limits: o.Limits, cache: o.Cache, vault: o.Vault,
+		upstream: o.Upstream, log: o.Log, logger: o.Logger, tokens: o.Tokens, limits: o.Limits, cache: o.Cache, vault: o.Vault, hello: o.Hello,
 		retries: route.NewBudget(), hedges: route.NewBudget(), latency: route.NewLatency(), ensureDefault: o.EnsureDefault,
 	}
 	p.bodies.memory, p.bodies.spoolDir, p.bodies.spoolLimit = o.Memory, o.SpoolDir, o.Spool

@@ -17,6 +17,7 @@ func (p *Proxy) settle(ctx context.Context, x *exchange) {
 		x.body.passing.stop()
 	}
 	if x.gateway == nil || x.session {
+		p.greet(x)
 		return // no gateway of ours was named: there is no log to write to; or there is nothing to write
 	}
 	if x.recorded && !x.amend {
@@ -24,6 +25,7 @@ func (p *Proxy) settle(ctx context.Context, x *exchange) {
 	}
 	x.complete()
 	p.log.End(&x.log, !x.control.collect)
+	p.greet(x)
 }
 
 // complete fills in what is known at the end: what the meter read, sizes, success.

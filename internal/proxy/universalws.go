@@ -110,7 +110,7 @@ func (x *exchange) handshake() (sluice.Header, error) {
 // been posted with it. A token among the subprotocols becomes a field. Answers are to have no content
 // encoding, because they are put into frames as JSON.
 func messageRequest(handshake *front.Request) front.Request {
-	r := front.Request{Method: "POST", Target: handshake.Target, Host: handshake.Host, Secure: handshake.Secure}
+	r := front.Request{Method: "POST", Target: handshake.Target, Host: handshake.Host, Secure: handshake.Secure, Remote: handshake.Remote}
 	named := connectionNames(handshake.Header)
 	for _, f := range handshake.Header {
 		switch {

@@ -71,6 +71,7 @@ func (x *exchange) fail(ctx context.Context, err error) {
 		own = &sluice.Error{Kind: sluice.KindInternal, Msg: "internal error", Err: err}
 	}
 	kind := wireOf(own.Kind)
+	x.refused = own
 	if e.Ending == sluice.EndingUnknown {
 		e.Ending = sluice.EndingRefused
 		if own.Kind == sluice.KindClientGone {
