@@ -25,6 +25,7 @@
 //	2  internal/spend           budgets: which calls a rule is of, what to reserve for one
 //	2  internal/cache           answers kept, and calls shared: keys, entries, flights
 //	2  internal/route           tries at a target: backoff, advice, budgets, hedges
+//	2  internal/export          rows as files for other programs: JSON lines, CSV, Parquet
 //	2  internal/job             long work: queued, run few at a time, resumed after a restart
 //	3  internal/proxy           the life of one request; proxy/serve.go is the first file to read
 //	3  internal/estimate        LLM tokens where a provider reported none
