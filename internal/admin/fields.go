@@ -34,6 +34,9 @@ func newFieldSet() fieldSet {
 	return f
 }
 
+// name returns a field's name.
+func (f *fieldSet) name(i int) string { return strings.Trim(f.names[i], `":`) }
+
 // pick reads a fields parameter: names with commas between. Every answer has the id.
 func (f *fieldSet) pick(param string) ([]int, error) {
 	picked := []int{f.byName["id"]}

@@ -30,6 +30,11 @@ func jobRoutes() []route {
 	}
 }
 
+// JobKinds are the kinds of jobs that the API can start, over log. Who makes a job.Runner gives it these.
+func JobKinds(log Log) []job.Kind {
+	return []job.Kind{exportKind(log)}
+}
+
 // JobView is a job as the API shows it.
 type JobView struct {
 	ID        string          `json:"id"`

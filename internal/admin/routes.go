@@ -61,6 +61,7 @@ func routes() []route {
 		tokenRoutes(),
 		auditRoutes(),
 		jobRoutes(),
+		exportRoutes(),
 		datasetRoutes(),
 		evaluationRoutes(),
 		dynamicRoutes(),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/job"
 )
@@ -24,5 +25,5 @@ func (a *App) openJobs(ctx context.Context, c *config.Config) (err error) {
 
 // jobKinds are the kinds of long work that there are.
 func (a *App) jobKinds() []job.Kind {
-	return nil
+	return admin.JobKinds(a.log)
 }

@@ -26,7 +26,7 @@ const (
 
 // parquetRows writes Parquet. All columns may be null.
 type parquetRows struct {
-	out     *parquet.Writer
+	out     *parquet.GenericWriter[any]
 	columns []Column
 	row     parquet.Row
 	held    int // bytes of values in the row group that is not written yet
@@ -54,7 +54,7 @@ func newParquet(out io.Writer, columns []Column) *parquetRows {
 		root.fields = append(root.fields, byName[c.Name])
 	}
 	return &parquetRows{
-		out: parquet.NewWriter(
+		out: parquet.NewGenericWriter[any](
 			out, parquet.NewSchema("row", root), parquet.Compression(&zstd.Codec{}), parquet.MaxRowsPerRowGroup(groupRows),
 			parquet.CreatedBy("sluice", "", ""),
 		),
