@@ -2,9 +2,12 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,12 +125,12 @@ func (s *server) listGateways(_ context.Context, in *listGatewaysInput) (*output
 	}), nil
 }
 
-func (s *server) getGateway(_ context.Context, in *GatewayPath) (*output[Envelope[GatewayView]], error) {
+func (s *server) getGateway(_ context.Context, in *GatewayPath) (*tagged[Envelope[GatewayView]], error) {
 	_, e, err := in.gateway(s.Settings())
 	if err != nil {
 		return nil, err
 	}
-	return answer(viewGateway(e)), nil
+	return tag(e.Version, answer(viewGateway(e))), nil
 }
 
 type createGatewayInput struct {
@@ -135,7 +138,7 @@ type createGatewayInput struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
-func (s *server) createGateway(ctx context.Context, in *createGatewayInput) (*output[Envelope[GatewayView]], error) {
+func (s *server) createGateway(ctx context.Context, in *createGatewayInput) (*tagged[Envelope[GatewayView]], error) {
 	a, err := in.account(s.Settings())
 	if err != nil {
 		return nil, err
@@ -154,10 +157,11 @@ func (s *server) createGateway(ctx context.Context, in *createGatewayInput) (*ou
 
 type updateGatewayInput struct {
 	GatewayPath
+	IfMatch
 	RawBody []byte `contentType:"application/json"`
 }
 
-func (s *server) updateGateway(ctx context.Context, in *updateGatewayInput) (*output[Envelope[GatewayView]], error) {
+func (s *server) updateGateway(ctx context.Context, in *updateGatewayInput) (*tagged[Envelope[GatewayView]], error) {
 	_, g, err := in.gateway(s.Settings())
 	if err != nil {
 		return nil, err
@@ -166,21 +170,40 @@ func (s *server) updateGateway(ctx context.Context, in *updateGatewayInput) (*ou
 	if err != nil {
 		return nil, err
 	}
+	if body.Was, err = in.was(); err != nil {
+		return nil, err
+	}
 	e, err := s.Gateways.Update(ctx, g.Account, g.ID, body)
 	if err != nil {
-		return nil, err
+		return nil, s.conflictingGateway(err, in)
 	}
 	s.audit(ctx, "", gatewayObject(e), viewGateway(g), viewGateway(e))
 	return changedGateway(e, body), nil
 }
 
+// conflictingGateway shows both sides of a change that was made from another version than the one that is there.
+func (s *server) conflictingGateway(err error, in *updateGatewayInput) error {
+	e, ok := errors.AsType[*sluice.Error](err)
+	if !ok || e.Kind != sluice.KindConflict || e.Field != "version" {
+		return err
+	}
+	_, now, gone := in.gateway(s.Settings())
+	if gone != nil {
+		return err
+	}
+	f := failureOf(err)
+	f.Conflict = &Conflicting{Current: viewGateway(now), Sent: json.RawMessage(in.RawBody)}
+	f.tag = strconv.Quote(strconv.FormatInt(now.Version, 10))
+	return f
+}
+
 // changedGateway answers with what a body made of a gateway, and names what it means nothing by.
-func changedGateway(e gateway.Entry, body gateway.Body) *output[Envelope[GatewayView]] {
+func changedGateway(e gateway.Entry, body gateway.Body) *tagged[Envelope[GatewayView]] {
 	out := answer(viewGateway(e))
 	for _, name := range body.Ignored {
 		out.Body.Messages = append(out.Body.Messages, Message{Code: codeInvalid, Message: "ignored, because no setting has this name: " + clip(name, 64)})
 	}
-	return out
+	return tag(e.Version, out)
 }
 
 func (s *server) deleteGateway(ctx context.Context, in *GatewayPath) (*output[Envelope[GatewayView]], error) {

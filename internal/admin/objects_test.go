@@ -516,3 +516,25 @@ func TestObjectsOfAnotherGatewayAreNotFound(t *testing.T) {
 		}
 	}
 }
+
+func TestAGatewayIsChangedFromTheVersionThatWasSeen(t *testing.T) {
+	b := newBench(t)
+	const base = `"cache_invalidate_on_update":true,"collect_logs":true,"rate_limiting_interval":0,"rate_limiting_limit":0`
+	status, h, _ := b.raw(http.MethodPost, accountPath+"/gateways", `{"id":"mine","cache_ttl":0,`+base+`}`)
+	if status != http.StatusOK || h.Get("ETag") != `"1"` {
+		t.Fatalf("%d %v", status, h)
+	}
+	const path = accountPath + "/gateways/mine"
+	same := b.made(http.MethodPut, path, `{"cache_ttl":0,`+base+`}`, "If-Match", `"1"`)
+	if same["version"] != 1.0 || same["modified_at"] != same["created_at"] {
+		t.Errorf("a change of nothing: %v", same)
+	}
+	b.made(http.MethodPut, path, `{"cache_ttl":60,`+base+`}`, "If-Match", `"1"`)
+	status, h, members := b.raw(http.MethodPut, path, `{"cache_ttl":90,`+base+`}`, "If-Match", `"1"`)
+	both, ok := members["conflict"].(map[string]any)
+	if status != http.StatusConflict || !ok || h.Get("ETag") != `"2"` || both["current"].(map[string]any)["cache_ttl"] != 60.0 || both["sent"].(map[string]any)["cache_ttl"] != 90.0 {
+		t.Errorf("%d %v %v", status, h, members)
+	}
+	_, h, _ = b.raw(http.MethodGet, path, "")
+	b.made(http.MethodPut, path, `{"cache_ttl":90,`+base+`}`, "If-Match", h.Get("ETag"))
+}

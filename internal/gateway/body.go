@@ -49,6 +49,9 @@ type Body struct {
 	// Ignored lists the members that mean nothing here, sorted. The reference ignores them too, and its
 	// clients learn of settings earlier than we do.
 	Ignored []string
+	// Was is the version that an update was made from; 0: whichever there is. The call's If-Match says it.
+	Was int64
+
 	members map[string]json.RawMessage
 }
 

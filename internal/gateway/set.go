@@ -116,13 +116,20 @@ func (s *Set) create(ctx context.Context, account, id string, settings Settings)
 }
 
 // Update changes a gateway as the body says: what it leaves out stays, a null sets back. The error is
-// Faults, or has sluice.KindNoGateway, or sluice.KindConflict where the configuration manages it.
+// Faults, or has sluice.KindNoGateway, or sluice.KindConflict where the configuration manages it or another
+// version is there than the body was made from.
 func (s *Set) Update(ctx context.Context, account, id string, body Body) (Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, err := s.changeable(account, id)
 	if err != nil {
 		return Entry{}, err
+	}
+	if body.Was != 0 && body.Was != e.Version {
+		return Entry{}, &sluice.Error{
+			Kind: sluice.KindConflict, Field: "version", Msg: "the gateway was changed in the meantime",
+			Hint: "look at what is there now, then send the change with its version in If-Match",
+		}
 	}
 	settings, before := e.Settings, e.Settings
 	if err := body.apply(&settings); err != nil {
