@@ -140,6 +140,19 @@ const maxAnswer = 256 << 20
 // send sends a call and returns its answer, which the caller closes. An answer of 400 or above is an
 // *APIError.
 func (c *Client) send(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
+	resp, err := c.do(ctx, method, address, header, body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= 300 {
+		defer func() { _ = resp.Body.Close() }()
+		return nil, apiError(resp)
+	}
+	return resp, nil
+}
+
+// do sends a call and returns its answer, whatever it is, which the caller closes.
+func (c *Client) do(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -166,10 +179,6 @@ func (c *Client) send(ctx context.Context, method, address string, header http.H
 			err = e.Err // without the method and address that it repeats
 		}
 		return nil, &UnreachableError{URL: c.base.String(), Err: err}
-	}
-	if resp.StatusCode >= 300 {
-		defer func() { _ = resp.Body.Close() }()
-		return nil, apiError(resp)
 	}
 	return resp, nil
 }

@@ -336,3 +336,10 @@ func (f *Field) Text(text string) (json.RawMessage, error) {
 	}
 	return raw, nil
 }
+
+// Check reports what is wrong with the settings that b names and, of those that must be named, does not name.
+// Its error is Faults.
+func (b Body) Check() error {
+	s := Defaults()
+	return b.apply(&s)
+}
