@@ -52,6 +52,9 @@ type Log interface {
 	Body(ctx context.Context, row reqlog.Row, side reqlog.Side) (io.ReadCloser, error)
 	// Stats returns the log's own numbers. It is cheap.
 	Stats() reqlog.Stats
+	// Patch keeps what people say of an exchange, and Delete removes exchanges: see reqlog.Log.
+	Patch(ctx context.Context, changes reqlog.Changes, e *sluice.LogEntry) error
+	Delete(ctx context.Context, account string, ids []sluice.ID) error
 }
 
 // Deps are what the handlers need. All but TestKey, Keyless, Audit, Cache, Done and Version must be set.

@@ -275,6 +275,26 @@ func (l *fakeLog) Body(_ context.Context, row reqlog.Row, side reqlog.Side) (io.
 	return io.NopCloser(bytes.NewReader(b)), nil
 }
 
+func (l *fakeLog) Patch(_ context.Context, changes reqlog.Changes, e *sluice.LogEntry) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.records {
+		if old := &l.records[i].Entry; old.ID == e.ID && old.Account == e.Account {
+			changes.Apply(old, e)
+		}
+	}
+	return l.err
+}
+
+func (l *fakeLog) Delete(_ context.Context, account string, ids []sluice.ID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = slices.DeleteFunc(l.records, func(r reqlog.Record) bool {
+		return r.Entry.Account == account && slices.Contains(ids, r.Entry.ID)
+	})
+	return l.err
+}
+
 func (l *fakeLog) Stats() reqlog.Stats { return l.stats }
 
 // base is when the entries of tests begin.

@@ -23,33 +23,45 @@ func logRoutes() []route {
 	}
 }
 
-// ListLogsInput are the parameters of a list of entries: the reference's, its older ones, and ours.
-type ListLogsInput struct {
+// LogSelection says which entries are meant, in all the ways in which the parameters filter.
+type LogSelection struct {
 	GatewayPath
 	FlatFilters
-	Page             int    `query:"page" default:"1" minimum:"1" maximum:"1000000000" doc:"page number, from 1; a page past the end is empty"`
-	PerPage          int    `query:"per_page" default:"20" minimum:"1" maximum:"1000" doc:"requests per page"`
-	OrderBy          string `query:"order_by" enum:"created_at,provider,model,success,cached,cost,tokens_in,tokens_out,duration" doc:"created_at pages without end; the others order the first 1,000 of the range"`
-	OrderByDirection string `query:"order_by_direction" enum:"asc,desc" doc:"desc unless order_by asks for something else than time"`
-	Direction        string `query:"direction" enum:"asc,desc" deprecated:"true"`
-	Search           string `query:"search" doc:"text in metadata"`
-	Filters          string `query:"filters" doc:"JSON array of {key, operator, value}; the dotted form filters.key, filters.operator, filters.value serves too"`
-	MetaInfo         bool   `query:"meta_info" doc:"adds the least and the greatest values to result_info"`
-
-	Q      string `query:"q" doc:"ours: the filter language, for example status:error provider:openai duration:>2s"`
-	Range  string `query:"range" doc:"ours: 24h, 7d, or two RFC 3339 times with .. between, either of which may be missing"`
-	Cursor string `query:"cursor" doc:"ours: next or prev of another page, in place of page"`
-	Fields string `query:"fields" doc:"ours: names of fields with commas between; all texts are whole then"`
-	Basis  string `query:"basis" default:"attempts" enum:"attempts,requests" doc:"ours: one item per attempt, as in the reference, or one per request with its attempts inside"`
+	Search  string `query:"search" doc:"text in metadata"`
+	Filters string `query:"filters" doc:"JSON array of {key, operator, value}; the dotted form filters.key, filters.operator, filters.value serves too"`
+	Q       string `query:"q" doc:"ours: the filter language, for example status:error provider:openai duration:>2s"`
+	Range   string `query:"range" doc:"ours: 24h, 7d, or two RFC 3339 times with .. between, either of which may be missing"`
 
 	rawQuery string
 }
 
 // Resolve takes the query as it came.
-func (in *ListLogsInput) Resolve(ctx huma.Context) []error {
+func (in *LogSelection) Resolve(ctx huma.Context) []error {
 	u := ctx.URL()
 	in.rawQuery = u.RawQuery
 	return nil
+}
+
+// LogOrder says in which order entries come.
+type LogOrder struct {
+	OrderBy          string `query:"order_by" enum:"created_at,provider,model,model_type,success,cached,cost,tokens_in,tokens_out,duration,feedback" doc:"created_at pages without end; the others order the first 1,000 of the range"`
+	OrderByDirection string `query:"order_by_direction" enum:"asc,desc" doc:"desc when left out"`
+	Direction        string `query:"direction" enum:"asc,desc" deprecated:"true"`
+}
+
+// maxPerPage is the longest page.
+const maxPerPage = 1000
+
+// ListLogsInput are the parameters of a list of entries: the reference's, its older ones, and ours.
+type ListLogsInput struct {
+	LogSelection
+	Page    int `query:"page" default:"1" minimum:"1" maximum:"1000000000" doc:"page number, from 1; a page past the end is empty"`
+	PerPage int `query:"per_page" default:"20" minimum:"1" maximum:"1000" doc:"requests per page"`
+	LogOrder
+	MetaInfo bool   `query:"meta_info" doc:"adds the least and the greatest values to result_info"`
+	Cursor   string `query:"cursor" doc:"ours: next or prev of another page, in place of page"`
+	Fields   string `query:"fields" doc:"ours: names of fields with commas between; all texts are whole then"`
+	Basis    string `query:"basis" default:"attempts" enum:"attempts,requests" doc:"ours: one item per attempt, as in the reference, or one per request with its attempts inside"`
 }
 
 // LogsInfo says where in a list of entries a page lies. Numbers that nobody knows are null: the total
@@ -90,28 +102,37 @@ type logsQuery struct {
 func orders() map[string]reqlog.Order {
 	return map[string]reqlog.Order{
 		"": reqlog.OrderTime, "created_at": reqlog.OrderTime, "provider": reqlog.OrderProvider, "model": reqlog.OrderModel,
-		"success": reqlog.OrderSuccess, "cached": reqlog.OrderCached, "cost": reqlog.OrderCost,
+		"model_type": reqlog.OrderEndpoint, "success": reqlog.OrderSuccess, "cached": reqlog.OrderCached, "cost": reqlog.OrderCost,
 		"tokens_in": reqlog.OrderTokensIn, "tokens_out": reqlog.OrderTokensOut, "duration": reqlog.OrderDuration,
+		"feedback": reqlog.OrderFeedback,
 	}
 }
 
 // query reads the parameters.
 func (in *ListLogsInput) query(fields *fieldSet, now time.Time) (*logsQuery, error) {
-	direction := in.OrderByDirection
-	if direction == "" {
-		direction = in.Direction
+	q, err := in.selection(&in.LogOrder, now)
+	if err != nil {
+		return nil, err
 	}
-	q := &logsQuery{
-		Query: reqlog.Query{Order: orders()[in.OrderBy], Desc: direction != "asc", Limit: in.PerPage},
-		keep:  fields.list, basis: basis(in.Basis),
-	}
-	var err error
+	q.Limit, q.keep, q.basis = in.PerPage, fields.list, basis(in.Basis)
 	if in.Fields != "" {
 		q.whole = true
-		if q.keep, err = fields.pick(in.Fields); err != nil {
-			return nil, err
-		}
+		q.keep, err = fields.pick(in.Fields)
 	}
+	return q, err
+}
+
+// selection makes a query of what selects and orders.
+func (in *LogSelection) selection(order *LogOrder, now time.Time) (*logsQuery, error) {
+	direction := order.OrderByDirection
+	if direction == "" {
+		direction = order.Direction
+	}
+	q := &logsQuery{Query: reqlog.Query{Order: orders()[order.OrderBy], Desc: direction != "asc"}}
+	if q.Order == reqlog.OrderEndpoint {
+		q.By = modelType
+	}
+	var err error
 	if q.From, q.To, err = parseRange(in.Range, now); err != nil {
 		return nil, err
 	}
@@ -125,7 +146,7 @@ func (in *ListLogsInput) query(fields *fieldSet, now time.Time) (*logsQuery, err
 }
 
 // filter joins all the ways in which the parameters filter.
-func (in *ListLogsInput) filter(now time.Time) (*filterBuilder, error) {
+func (in *LogSelection) filter(now time.Time) (*filterBuilder, error) {
 	b := &filterBuilder{now: now}
 	if err := b.query(in.Q); err != nil {
 		return nil, err

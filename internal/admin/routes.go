@@ -50,6 +50,7 @@ func routes() []route {
 		documentRoutes(),
 		gatewayRoutes(),
 		logRoutes(),
+		logChangeRoutes(),
 		eventRoutes(),
 		helloRoutes(),
 		analyticsRoutes(),

@@ -146,13 +146,13 @@ func TestWhatDoesNotExistHasTheReferencesAnswer(t *testing.T) {
 	b.fails(logsPath+"/nothing", http.StatusNotFound, codeNotFound, "log entry not found")
 	b.fails(logsPath+"/019a7b3e-5f2c-7d10-8a4e-0123456789c0", http.StatusNotFound, codeNotFound, "log entry not found")
 
-	resp, err := b.server.Client().Do(mustRequest(t, http.MethodDelete, b.server.URL+logsPath))
+	resp, err := b.server.Client().Do(mustRequest(t, http.MethodPut, b.server.URL+logsPath))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != http.MethodGet {
-		t.Errorf("DELETE: %d %v", resp.StatusCode, resp.Header)
+	if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "GET, DELETE" {
+		t.Errorf("PUT: %d %v", resp.StatusCode, resp.Header)
 	}
 }
 

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,7 +104,7 @@ func (x *exchange) set(c *control, name, value string) bool {
 	case "cf-aig-collect-log-payload":
 		return readBool(value, &c.payload)
 	case "cf-aig-metadata":
-		meta, valid := metadata(c.meta[len(c.meta):], value, x.gateway.MetadataEntries)
+		meta, valid := sluice.AppendMetadata(c.meta[len(c.meta):], value, x.gateway.MetadataEntries)
 		if valid {
 			c.meta = meta
 		}
@@ -220,43 +219,4 @@ func isTraceID(v string) bool {
 		}
 	}
 	return true
-}
-
-// metadata reads cf-aig-metadata: a flat JSON object (cloudflare-ai-gateway.md, 6.6). The first most
-// entries count; keys that begin with "cf." are dropped; one value that is null or nested loses the whole
-// object.
-func metadata(to []sluice.MetaValue, text string, most int) ([]sluice.MetaValue, bool) {
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return to[:0], false
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return to[:0], false
-		}
-		value, err := dec.Token()
-		if err != nil {
-			return to[:0], false
-		}
-		m := sluice.MetaValue{Key: name.(string)} // a JSON object's names are strings, or Token fails
-		switch v := value.(type) {
-		case string:
-			m.Value, m.Kind = v, sluice.MetaString
-		case json.Number:
-			m.Value, m.Kind = v.String(), sluice.MetaNumber
-		case bool:
-			m.Value, m.Kind = strconv.FormatBool(v), sluice.MetaBool
-		default:
-			return to[:0], false
-		}
-		if len(to) < most && !strings.HasPrefix(m.Key, "cf.") {
-			to = append(to, m)
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return to[:0], false
-	}
-	return to, true
 }

@@ -38,7 +38,7 @@ func TestMetadata(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := metadata(nil, tt.text, 5)
+			got, ok := sluice.AppendMetadata(nil, tt.text, 5)
 			if ok != tt.ok || !slices.Equal(got, tt.want) {
 				t.Errorf("metadata(%s) = %v, %v; want %v, %v", tt.text, got, ok, tt.want, tt.ok)
 			}
@@ -52,7 +52,7 @@ func FuzzMetadata(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, ok := metadata(nil, text, 5)
+		got, ok := sluice.AppendMetadata(nil, text, 5)
 		if len(got) > 5 || !ok && len(got) > 0 {
 			t.Errorf("metadata(%q) = %v, %v", text, got, ok)
 		}

@@ -19,6 +19,8 @@ type Query struct {
 	Filter  Filter    // the zero Filter takes every row
 	Order   Order
 	Desc    bool
+	// By gives what an endpoint is compared by in OrderEndpoint; nil: itself.
+	By func(endpoint string) string
 	// Cursor continues a listing: Page.Next of the page before. "" begins.
 	Cursor string
 	// Back reads the other way: the page before Cursor, which is Page.Prev of the page after it. Rows
@@ -44,6 +46,8 @@ const (
 	OrderModel
 	OrderSuccess
 	OrderCached
+	OrderFeedback
+	OrderEndpoint // by what Query.By makes of it
 )
 
 // Row is a stored exchange.

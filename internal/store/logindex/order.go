@@ -38,6 +38,10 @@ func orderColumn(o reqlog.Order) (column string, text, ok bool) {
 		return "s.provider", true, true
 	case reqlog.OrderModel:
 		return "s.model", true, true
+	case reqlog.OrderEndpoint:
+		return "s.endpoint", true, true
+	case reqlog.OrderFeedback:
+		return numberColumn(reqlog.FieldFeedback, 0), false, true
 	}
 	return "", false, false
 }
@@ -253,13 +257,20 @@ func (l *listing) rank(ctx context.Context, p *part, w *where, a ranked, text, a
 		id := a.number
 		a.number = 0
 		if id == spilled {
-			a.text = into.Entry.Provider
-			if l.q.Order == reqlog.OrderModel {
+			switch l.q.Order {
+			case reqlog.OrderModel:
 				a.text = into.Entry.Model
+			case reqlog.OrderEndpoint:
+				a.text = into.Entry.Endpoint
+			default:
+				a.text = into.Entry.Provider
 			}
 		} else if a.text, err = p.resolve(ctx, id); err != nil {
 			return false, err
 		}
+	}
+	if l.q.Order == reqlog.OrderEndpoint && l.q.By != nil {
+		a.text = l.q.By(a.text)
 	}
 	if r.wants(a) {
 		r.add(a)
