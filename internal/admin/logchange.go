@@ -174,7 +174,7 @@ type DeletedLog struct {
 
 // DeleteLogsInput say which entries to delete.
 type DeleteLogsInput struct {
-	LogSelection
+	LogChoice
 	LogOrder
 	Limit int `query:"limit" default:"10000" minimum:"1" maximum:"10000" doc:"most requests to delete, the first in the order"`
 }
@@ -194,7 +194,7 @@ func (s *server) deleteLogs(ctx context.Context, in *DeleteLogsInput) (*DeletedL
 	if err != nil {
 		return nil, err
 	}
-	q, err := in.selection(&in.LogOrder, time.Now())
+	q, err := in.choose(&in.LogOrder, time.Now())
 	if err != nil {
 		return nil, err
 	}

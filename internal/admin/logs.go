@@ -23,8 +23,8 @@ func logRoutes() []route {
 	}
 }
 
-// LogSelection says which entries are meant, in all the ways in which the parameters filter.
-type LogSelection struct {
+// LogChoice says which entries are meant, in all the ways in which the parameters filter.
+type LogChoice struct {
 	GatewayPath
 	FlatFilters
 	Search  string `query:"search" doc:"text in metadata"`
@@ -36,7 +36,7 @@ type LogSelection struct {
 }
 
 // Resolve takes the query as it came.
-func (in *LogSelection) Resolve(ctx huma.Context) []error {
+func (in *LogChoice) Resolve(ctx huma.Context) []error {
 	u := ctx.URL()
 	in.rawQuery = u.RawQuery
 	return nil
@@ -54,7 +54,7 @@ const maxPerPage = 1000
 
 // ListLogsInput are the parameters of a list of entries: the reference's, its older ones, and ours.
 type ListLogsInput struct {
-	LogSelection
+	LogChoice
 	Page    int `query:"page" default:"1" minimum:"1" maximum:"1000000000" doc:"page number, from 1; a page past the end is empty"`
 	PerPage int `query:"per_page" default:"20" minimum:"1" maximum:"1000" doc:"requests per page"`
 	LogOrder
@@ -110,7 +110,7 @@ func orders() map[string]reqlog.Order {
 
 // query reads the parameters.
 func (in *ListLogsInput) query(fields *fieldSet, now time.Time) (*logsQuery, error) {
-	q, err := in.selection(&in.LogOrder, now)
+	q, err := in.choose(&in.LogOrder, now)
 	if err != nil {
 		return nil, err
 	}
@@ -122,8 +122,8 @@ func (in *ListLogsInput) query(fields *fieldSet, now time.Time) (*logsQuery, err
 	return q, err
 }
 
-// selection makes a query of what selects and orders.
-func (in *LogSelection) selection(order *LogOrder, now time.Time) (*logsQuery, error) {
+// choose makes a query of what selects and orders.
+func (in *LogChoice) choose(order *LogOrder, now time.Time) (*logsQuery, error) {
 	direction := order.OrderByDirection
 	if direction == "" {
 		direction = order.Direction
@@ -146,7 +146,7 @@ func (in *LogSelection) selection(order *LogOrder, now time.Time) (*logsQuery, e
 }
 
 // filter joins all the ways in which the parameters filter.
-func (in *LogSelection) filter(now time.Time) (*filterBuilder, error) {
+func (in *LogChoice) filter(now time.Time) (*filterBuilder, error) {
 	b := &filterBuilder{now: now}
 	if err := b.query(in.Q); err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ func (s *selection) query(now time.Time) (*logsQuery, error) {
 		}
 		text = string(b)
 	}
-	in := ListLogsInput{Q: s.Q, rawQuery: url.Values{"filters": {text}}.Encode()}
+	in := LogChoice{Q: s.Q, rawQuery: url.Values{"filters": {text}}.Encode()}
 	b, err := in.filter(now)
 	if err != nil {
 		return nil, err
