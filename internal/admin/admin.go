@@ -16,6 +16,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/object"
+	"github.com/sluicehq/sluice/internal/people"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -57,7 +59,7 @@ type Log interface {
 	Delete(ctx context.Context, account string, ids []sluice.ID) error
 }
 
-// Deps are what the handlers need. All but TestKey, Keyless, Audit, Cache, Done and Version must be set.
+// Deps are what the handlers need. All but TestKey, Keyless, Audit, People, DataDir, Cache, Done and Version must be set.
 type Deps struct {
 	Log Log
 	// Settings returns the settings in force. It is called once per request; what it returns is not
@@ -82,6 +84,11 @@ type Deps struct {
 	Customs *provider.Customs
 	// Book has the accounts' prices, which are set here.
 	Book *price.Book
+	// People sign in by name. Once there is somebody, callers on the machine itself need to, too. nil: nobody does.
+	People *people.Directory
+	// DataDir is what a command shows that can read the data directory: it may do all that the admin token may.
+	// The zero Secret: nobody does.
+	DataDir sluice.Secret
 	// Cache is the response cache. nil: there is none.
 	Cache Cache
 	// Jobs runs long work. nil: there is none.
@@ -117,6 +124,8 @@ type Settings struct {
 	Loaded   time.Time // when these settings came into force
 	// RollUps are the metadata keys whose values are summed up as they come.
 	RollUps []string
+	// Proxies are the networks of reverse proxies whose X-Forwarded-For is believed. Loopback always is.
+	Proxies []netip.Prefix
 }
 
 // server holds what all handlers share.
@@ -161,7 +170,8 @@ func (s *server) apiConfig() huma.Config {
 	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	c.Transformers = []huma.Transformer{validationFailure}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token": {Type: "http", Scheme: "bearer", Description: "the admin token, or a gateway token of the account with read or edit"},
+		"token":   {Type: "http", Scheme: "bearer", Description: "the admin token, a gateway token of the account with read or edit, or a session's token"},
+		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "a session of the dashboard; writes need the header X-Sluice-UI: 1 as well"},
 	}
 	return c
 }

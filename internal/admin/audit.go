@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/audit"
+	"github.com/sluicehq/sluice/internal/people"
 )
 
 // auditRoutes are those of the audit log.
@@ -62,8 +65,10 @@ func (s *server) entryOf(r *http.Request, account, gateway string) audit.Entry {
 	if a, ok := s.Settings().Gateways.Account(account); ok {
 		account = a.ID
 	}
-	c, _ := r.Context().Value(callerKey{}).(caller)
-	return audit.Entry{Account: account, Gateway: gateway, Actor: c.actor(), Address: addressOf(r), Interface: interfaceOf(r)}
+	return audit.Entry{
+		Account: account, Gateway: gateway, Actor: callerOf(r.Context()).actor(),
+		Address: addressOf(r, s.Settings().Proxies), Interface: interfaceOf(r),
+	}
 }
 
 // audit says what the call at hand did, with the object before and after; nil: there was none, or there is none
@@ -79,6 +84,31 @@ func (s *server) audit(ctx context.Context, action string, object audit.Object, 
 	}
 	n.entry.Object = object
 	n.entry.Before, n.entry.After = audit.JSON(before, after)
+}
+
+// refused writes that a call was tried and refused, by somebody who calls themselves name.
+func (s *server) refused(ctx context.Context, name string) {
+	n, ok := ctx.Value(trailKey{}).(*note)
+	if !ok || n.written || s.Audit == nil {
+		return
+	}
+	n.written = true
+	n.entry.Failed, n.entry.Actor.Name = true, name
+	_ = s.Audit.Append(ctx, n.entry) // it has said so itself
+}
+
+// unsaid leaves the call at hand out of the audit log: it did nothing.
+func (s *server) unsaid(ctx context.Context) {
+	if n, ok := ctx.Value(trailKey{}).(*note); ok {
+		n.written = true
+	}
+}
+
+// signs says who it is that has signed in by the call at hand.
+func (s *server) signs(ctx context.Context, u *people.User) {
+	if n, ok := ctx.Value(trailKey{}).(*note); ok {
+		n.entry.Actor = userActor(u)
+	}
 }
 
 // done writes the entry of a call that did what it was to do. What was changed stays changed when the audit log
@@ -97,23 +127,40 @@ func (s *server) done(ctx context.Context) {
 }
 
 // actor tells who c is, for the audit log.
-func (c caller) actor() audit.Actor {
+func (c *caller) actor() audit.Actor {
 	switch {
 	case c.token != nil:
-		return audit.Actor{Type: audit.GatewayToken, ID: c.token.ID, Name: c.token.Name}
-	case c.local:
-		return audit.Actor{Type: audit.Local}
-	case c.role == RoleNone:
-		return audit.Actor{Type: audit.Anonymous}
+		return audit.Actor{Type: c.kind, ID: c.token.ID, Name: c.token.Name}
+	case c.session != nil:
+		return userActor(&c.session.User)
 	}
-	return audit.Actor{Type: audit.AdminToken}
+	return audit.Actor{Type: c.kind}
 }
 
-// addressOf is the IP address that r came from.
-func addressOf(r *http.Request) string {
+// userActor is a person, for the audit log.
+func userActor(u *people.User) audit.Actor {
+	return audit.Actor{Type: audit.User, ID: u.ID, Name: u.Email}
+}
+
+// addressOf is the IP address that r came from: the peer's, or what a proxy that is believed says of its own
+// peer. Of a list the last one is taken that no such proxy has: what is before it anybody may have written.
+func addressOf(r *http.Request, proxies []netip.Prefix) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
+	}
+	believed := func(text string) bool {
+		ip, err := netip.ParseAddr(text)
+		ip = ip.Unmap()
+		return err == nil && (ip.IsLoopback() || slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(ip) }))
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && believed(host); i-- {
+		ip, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		host = ip.Unmap().String()
 	}
 	return host
 }
@@ -253,8 +300,7 @@ func (in *listAuditInput) Resolve(ctx huma.Context) []error {
 }
 
 func seesProcess(ctx huma.Context) bool {
-	c, _ := ctx.Context().Value(callerKey{}).(caller)
-	return c.process()
+	return callerOf(ctx.Context()).process()
 }
 
 func (s *server) listAudit(ctx context.Context, in *listAuditInput) (*output[ListEnvelope[AuditView, AuditInfo]], error) {

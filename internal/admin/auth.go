@@ -18,41 +18,68 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
+	"github.com/sluicehq/sluice/internal/people"
 )
 
-// Role is what a caller may do. A role includes those before it.
-type Role uint8
+// Role is what a caller may do in an account. A role includes those before it.
+type Role = people.Role
 
-// The roles. The admin token gives RoleAdmin. A gateway token gives RoleViewer with auth.Read, and RoleAdmin
-// with auth.Edit, in its own account.
+// The roles. The admin token gives RoleAdmin everywhere. A gateway token gives RoleViewer with auth.Read, and
+// RoleAdmin with auth.Edit, in its own account. Who signs in has a role in each account.
 const (
-	RoleNone   Role = iota // not signed in: nothing here is open to it
-	RoleViewer             // sees everything but stored bodies
-	RoleEditor             // sees stored bodies too
-	RoleAdmin              //
+	RoleNone   = people.None
+	RoleViewer = people.Viewer // sees everything but stored bodies, unless allowed to
+	RoleEditor = people.Editor // sees stored bodies, changes gateways, routes, limits and feedback, exports
+	RoleAdmin  = people.Admin  // keys, tokens, members
 )
-
-// String returns the role as documents show it.
-func (r Role) String() string {
-	return [...]string{"none", "viewer", "editor", "admin"}[min(r, RoleAdmin)]
-}
 
 // caller is who sends a request.
 type caller struct {
-	role  Role
-	token *auth.Token // a gateway token, which sees its own account only; nil: who may see all
-	local bool        // let in for being on this machine
+	kind    audit.ActorType
+	role    Role            // in the account of the call's path; of who signed in by name it is known behind require
+	token   *auth.Token     // a gateway token, which sees its own account only
+	session *people.Session // who signed in by name
+	secret  sluice.Secret   // the session's token
+	cookie  bool            // it came as a cookie, which browsers send by themselves
 }
 
-// process reports whether c sees what is of the whole process.
-func (c caller) process() bool { return c.token == nil && c.role == RoleAdmin }
+// known reports whether c is anybody.
+func (c *caller) known() bool { return c.role > RoleNone || c.token != nil || c.session != nil }
+
+// process reports whether c is an admin of the process, who sees what is of no account.
+func (c *caller) process() bool {
+	if c.session != nil {
+		return c.session.User.Instance
+	}
+	return c.token == nil && c.role == RoleAdmin
+}
+
+// sees reports whether c has a role in an account, by its id.
+func (c *caller) sees(account string) bool {
+	switch {
+	case c.session != nil:
+		return c.session.User.Role(account) > RoleNone
+	case c.token != nil:
+		return c.token.Account == account
+	}
+	return c.role > RoleNone
+}
 
 // callerKey is where guard leaves the caller.
 type callerKey struct{}
 
-// caller tells who sends r. A gateway token that is sent decides, even where callers need none.
-func (s *server) caller(r *http.Request) caller {
+// callerOf returns who sent the call that ctx is of.
+func callerOf(ctx context.Context) *caller {
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return c
+	}
+	return &caller{kind: audit.Anonymous}
+}
+
+// caller tells who sends r. What is sent decides, even where callers need nothing.
+func (s *server) caller(r *http.Request) *caller {
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	given = strings.TrimSpace(given)
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -61,59 +88,126 @@ func (s *server) caller(r *http.Request) caller {
 	if token, ours := s.gatewayToken(given); ours {
 		return token
 	}
-	admin := s.Token()
-	if admin.IsZero() {
-		if local(r) {
-			return caller{role: RoleAdmin, local: true}
+	if strings.HasPrefix(given, people.SessionPrefix) {
+		return s.signedIn(given, false)
+	}
+	if given == "" {
+		if cookie, err := r.Cookie(sessionCookie); err == nil {
+			if c := s.signedIn(cookie.Value, true); c.known() {
+				return c
+			}
 		}
-		return caller{}
 	}
-	// Hashes have one length, so that not even the token's length shows in the time taken.
-	want, got := sha256.Sum256([]byte(admin.Reveal())), sha256.Sum256([]byte(given))
-	if subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
-		return caller{role: RoleAdmin}
+	if same(s.DataDir, given) {
+		return &caller{kind: audit.DataDir, role: RoleAdmin}
 	}
-	return caller{}
+	admin := s.Token()
+	if same(admin, given) {
+		return &caller{kind: audit.AdminToken, role: RoleAdmin}
+	}
+	if admin.IsZero() && (s.People == nil || s.People.Empty()) && local(r) {
+		return &caller{kind: audit.Local, role: RoleAdmin}
+	}
+	return &caller{kind: audit.Anonymous}
+}
+
+// same compares in a time that says nothing: hashes have one length. No secret is the same as nothing.
+func same(secret sluice.Secret, given string) bool {
+	want, got := sha256.Sum256([]byte(secret.Reveal())), sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(want[:], got[:]) == 1 && !secret.IsZero()
+}
+
+// signedIn tells whose session a token is of; nobody, where there is no such session.
+func (s *server) signedIn(token string, cookie bool) *caller {
+	if s.People != nil {
+		secret := sluice.NewSecret(token)
+		if session, ok := s.People.Session(secret); ok {
+			return &caller{kind: audit.User, session: &session, secret: secret, cookie: cookie}
+		}
+	}
+	return &caller{kind: audit.Anonymous}
 }
 
 // gatewayToken tells who sends a gateway token, good or not; ours is false for what is none.
-func (s *server) gatewayToken(value string) (c caller, ours bool) {
+func (s *server) gatewayToken(value string) (c *caller, ours bool) {
 	now := time.Now()
 	t, verdict := s.Tokens.Find(value, now)
 	if verdict != auth.Valid {
-		return caller{}, verdict.Ours()
+		return &caller{kind: audit.Anonymous}, verdict.Ours()
 	}
 	s.Tokens.Used(&t, now)
+	c = &caller{kind: audit.GatewayToken, token: &t}
 	switch {
 	case t.Permissions&auth.Edit != 0:
-		return caller{role: RoleAdmin, token: &t}, true
+		c.role = RoleAdmin
 	case t.Permissions&auth.Read != 0:
-		return caller{role: RoleViewer, token: &t}, true
+		c.role = RoleViewer
 	}
-	return caller{token: &t}, true
+	return c, true
 }
 
-// within refuses a gateway token outside of its account and its gateways, which account and gateway of the
-// path name. Another account looks as one that is not there.
-func (c caller) within(s *Settings, rt Route, account, gateway string) error {
-	if c.token == nil || account == "" {
+// errDenied is the refusal of who is known and may not.
+func errDenied(hint string) error {
+	return &sluice.Error{Kind: sluice.KindForbidden, Msg: "Authentication error", Hint: hint}
+}
+
+// may refuses c what rt is not for, in the account and the gateway that its path names. Another account looks as
+// one that is not there.
+func (c *caller) may(s *Settings, rt Route, account, gateway string) error {
+	if rt.Public {
 		return nil
 	}
-	a, err := AccountPath{account}.account(s)
-	if err == nil && a.ID != c.token.Account {
-		_, err = AccountPath{}.account(s) // as for any that does not exist
+	var id string
+	if account != "" && (c.token != nil || c.session != nil) {
+		a, err := AccountPath{account}.account(s)
+		if err == nil && !c.sees(a.ID) {
+			_, err = AccountPath{}.account(s) // as for any that does not exist
+		}
+		if err != nil {
+			return err
+		}
+		id = a.ID
 	}
-	if err != nil {
-		return err
+	switch {
+	case rt.Persons && c.token != nil:
+		return errDenied("a gateway token does nothing with people: sign in, or send the admin token")
+	case rt.Process && !c.process():
+		return errDenied("this is of the whole process: send the admin token, or sign in as an admin of the process")
+	case c.session != nil:
+		return c.member(rt, id)
+	case c.role < rt.Role:
+		return c.tooLittle(rt)
+	case c.token != nil && id != "" && !rt.Self:
+		return c.within(id, gateway)
 	}
+	return nil
+}
+
+// tooLittle refuses a gateway token that is good, though not for this.
+func (c *caller) tooLittle(rt Route) error {
+	return errDenied("the gateway token allows " + c.token.Permissions.String() + "; this needs " +
+		map[bool]string{true: "read or edit", false: "edit"}[rt.Role == RoleViewer])
+}
+
+// member refuses who signed in what their role in an account is not for. account "": it is of none, and for all
+// who are a member of any.
+func (c *caller) member(rt Route, account string) error {
+	u := &c.session.User
+	c.role = u.Role(account)
+	if c.role >= rt.Role || rt.Bodies && u.SeesBodies(account) || account == "" {
+		return nil
+	}
+	return errDenied("you are " + c.role.String() + " here; this needs " + rt.Role.String())
+}
+
+// within refuses a gateway token outside of its gateways.
+func (c *caller) within(account, gateway string) error {
 	gateway = strings.ToLower(gateway)
 	switch {
-	case rt.Process:
-		return &sluice.Error{Kind: sluice.KindForbidden, Msg: "Authentication error", Hint: "this is of the whole process: send the admin token"}
 	case c.token.Gateways != nil && gateway == "":
-		return &sluice.Error{Kind: sluice.KindForbidden, Msg: "Authentication error", Hint: "this is of the whole account, and the token is for some of its gateways"}
-	case !c.token.Allows(a.ID, gateway, c.token.Permissions):
-		return &sluice.Error{Kind: sluice.KindForbidden, Msg: "Authentication error", Hint: "the token is not for this gateway"}
+		return errDenied("this is of the whole account, and the token is for some of its gateways")
+	case !c.token.Allows(account, gateway, c.token.Permissions):
+		return errDenied("the token is not for this gateway")
 	}
 	return nil
 }
@@ -147,17 +241,28 @@ func local(r *http.Request) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// guard is outermost: nobody without a role gets as far as the routes, no answer may be cached, and a
-// panic becomes an answer.
+// guard is outermost: nobody who is not known gets further than to the routes that are for everybody, no answer
+// may be cached, and a panic becomes an answer. What a browser sends by itself, a cookie, changes nothing without
+// a header that only a script of ours adds.
 func (s *server) guard(next http.Handler) http.Handler {
+	open := map[string]bool{}
+	for _, rt := range Routes() {
+		if rt.Public {
+			open[rt.Method+" "+rt.Pattern] = true
+		}
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		c := s.caller(r)
-		if c.role == RoleNone {
-			s.refuse(w, c)
+		if !c.known() && !open[r.Method+" "+r.URL.Path] {
+			s.refuse(w)
+			return
+		}
+		if c.cookie && r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get("X-Sluice-UI") != "1" {
+			writeFailure(w, failureOf(errDenied("a session's cookie changes something only with the header X-Sluice-UI: 1")))
 			return
 		}
 		defer s.recover(w, r)
@@ -165,16 +270,21 @@ func (s *server) guard(next http.Handler) http.Handler {
 	})
 }
 
+// sameOrigin refuses what a page of another origin makes a browser send: being on this machine, or a cookie that
+// goes along by itself, may be all that lets a caller in.
+func sameOrigin(next http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeFailure(w, failureOf(errDenied("a page of another origin changes nothing here")))
+	}))
+	return p.Handler(next)
+}
+
 // require refuses callers that a route is not for.
 func (s *server) require(rt Route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
-		c, _ := r.Context().Value(callerKey{}).(caller)
-		if c.role < rt.Role {
-			s.refuse(w, c)
-			return
-		}
-		if err := c.within(s.Settings(), rt, ctx.Param("account"), ctx.Param("gateway")); err != nil {
+		if err := callerOf(r.Context()).may(s.Settings(), rt, ctx.Param("account"), ctx.Param("gateway")); err != nil {
 			writeFailure(w, failureOf(err))
 			return
 		}
@@ -182,17 +292,17 @@ func (s *server) require(rt Route) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// refuse says what to send. A token that is good, though not for this, gets 403.
-func (s *server) refuse(w http.ResponseWriter, c caller) {
-	f := Fault{Code: codeAuthentication, Message: "Authentication error", Hint: "send the admin token, or a gateway token with read or edit: Authorization: Bearer …"}
-	if c.token != nil {
-		f.Hint = "the gateway token allows " + c.token.Permissions.String() + "; this needs " +
-			map[bool]string{true: "read or edit", false: "edit"}[c.role == RoleNone]
-		writeFailure(w, newFailure(http.StatusForbidden, f))
-		return
-	}
-	if s.Token().IsZero() {
-		f.Hint = "no admin token is set, so only direct calls to a loopback address are let in: set admin_token (SLUICE_ADMIN_TOKEN)"
+// refuse says what to send to who is not known.
+func (s *server) refuse(w http.ResponseWriter) {
+	f := Fault{Code: codeAuthentication, Message: "Authentication error"}
+	people := s.People != nil && !s.People.Empty()
+	switch {
+	case people:
+		f.Hint = "sign in (sluice auth login), or send the admin token or a gateway token with read or edit: Authorization: Bearer …"
+	case s.Token().IsZero():
+		f.Hint = "nobody can sign in yet, so only direct calls to a loopback address are let in: make an admin with sluice auth link, or set admin_token (SLUICE_ADMIN_TOKEN)"
+	default:
+		f.Hint = "send the admin token, or a gateway token with read or edit: Authorization: Bearer …"
 	}
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	writeFailure(w, newFailure(http.StatusUnauthorized, f))

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/object"
+	"github.com/sluicehq/sluice/internal/people"
 )
 
 // The reference's codes.
@@ -37,6 +40,7 @@ func wireErrors() map[sluice.Kind]wireError {
 		sluice.KindConflict:     {http.StatusConflict, codeInvalid},
 		sluice.KindTooLarge:     {http.StatusRequestEntityTooLarge, codeInvalid},
 		sluice.KindUnsupported:  {http.StatusUnsupportedMediaType, codeInvalid},
+		sluice.KindRateLimited:  {http.StatusTooManyRequests, codeInvalid},
 		sluice.KindUnavailable:  {http.StatusServiceUnavailable, codeInternal},
 		sluice.KindTimeout:      {http.StatusGatewayTimeout, codeInternal},
 	}
@@ -54,10 +58,11 @@ type Fault struct {
 // Failure is the answer to a call that failed.
 type Failure struct {
 	status   int
-	Success  bool      `json:"success" doc:"false"`
-	Errors   []Fault   `json:"errors"`
-	Messages []Message `json:"messages"`
-	Result   *string   `json:"result" doc:"null"`
+	wait     time.Duration // until it may be tried again; 0: nothing is said of that
+	Success  bool          `json:"success" doc:"false"`
+	Errors   []Fault       `json:"errors"`
+	Messages []Message     `json:"messages"`
+	Result   *string       `json:"result" doc:"null"`
 
 	Conflict *Conflicting `json:"conflict,omitempty" doc:"ours: both sides, where a change was made from another version"`
 
@@ -79,6 +84,9 @@ func (f *Failure) GetStatus() int { return f.status }
 // GetHeaders returns what goes beside the failure; huma asks for it. The reference's SDKs send a call again
 // that was answered with 409, unless they are told not to.
 func (f *Failure) GetHeaders() http.Header {
+	if f.wait > 0 {
+		return http.Header{"X-Should-Retry": {"false"}, "Retry-After": {strconv.FormatInt(int64((f.wait+time.Second-1)/time.Second), 10)}}
+	}
 	if f.status != http.StatusConflict {
 		return nil
 	}
@@ -121,7 +129,11 @@ func failureOf(err error) *Failure {
 	default:
 		fault.Path = []string{"query", e.Field}
 	}
-	return newFailure(wire.status, fault)
+	f = newFailure(wire.status, fault)
+	if t, ok := errors.AsType[*people.ThrottledError](err); ok {
+		f.wait = t.Wait
+	}
+	return f
 }
 
 // bodyFailure says all that is wrong with a body.

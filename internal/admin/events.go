@@ -164,9 +164,8 @@ func (s *server) followEvents(ctx context.Context, in *EventsInput) (*huma.Strea
 		t.sees = func(m *hello.Miss) bool { return seesMiss(m, a.ID, in.process) }
 		t.guide = s.guide(s.Settings(), a, in.caller)
 	}
-	if c, known := ctx.Value(callerKey{}).(caller); known {
-		t.token = c.token
-	}
+	c := callerOf(ctx)
+	t.token, t.session = c.token, c.session
 	if in.Fields != "" {
 		t.show.whole = true
 		if t.show.keep, err = s.fields.pick(in.Fields); err != nil {

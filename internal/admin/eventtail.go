@@ -14,6 +14,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/hello"
+	"github.com/sluicehq/sluice/internal/people"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -29,8 +30,9 @@ type tail struct {
 	done    <-chan struct{}
 	logger  *slog.Logger
 	queue   *eventQueue
-	token   *auth.Token // that let the caller in; nil: none did
-	hello   *hello.Ring // nil: first-run hints are not told of
+	token   *auth.Token     // that let the caller in; nil: none did
+	session *people.Session // likewise
+	hello   *hello.Ring     // nil: first-run hints are not told of
 	sees    func(m *hello.Miss) bool
 	guide   *guide
 
@@ -105,6 +107,9 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 	if t.token != nil {
 		ended = t.token.Ended()
 	}
+	if t.session != nil {
+		ended = t.session.Ended()
+	}
 	for out.flush() {
 		select {
 		case <-ctx.Done():
@@ -118,6 +123,9 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 		case now := <-ticks.C:
 			if t.token != nil && t.token.VerdictAt(now) != auth.Valid {
 				return // expired
+			}
+			if t.session != nil && !now.Before(t.session.Expires) {
+				return // likewise
 			}
 			out.tick(out.batch(t.queue))
 		}

@@ -28,6 +28,7 @@ import (
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/object"
+	"github.com/sluicehq/sluice/internal/people"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/store/sqlstore"
 )
@@ -341,6 +342,7 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	}
 	b.deps = Deps{
 		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t), Objects: newObjects(t), Audit: newTrail(t),
+		People:  newPeople(t),
 		Customs: newCustoms(t),
 		Book:    newBook(t),
 		Settings: func() *Settings {
@@ -379,6 +381,23 @@ func newTrail(t *testing.T) *audit.Trail {
 	trail := audit.New(db, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	t.Cleanup(func() { _ = trail.Close(context.WithoutCancel(t.Context())) })
 	return trail
+}
+
+// newPeople makes a directory without people, over a real store.
+func newPeople(t *testing.T) *people.Directory {
+	t.Helper()
+	db, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	d, err := people.Open(t.Context(), people.Options{
+		Store: db, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Idle: time.Hour, Lifetime: 24 * time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // newTokens makes a ring without tokens, over a real store.

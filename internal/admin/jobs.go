@@ -145,13 +145,13 @@ func (s *server) jobs() (*job.Runner, error) {
 
 // mayProcess reports whether the caller of a handler may see what is of the whole process.
 func mayProcess(ctx context.Context) bool {
-	c, _ := ctx.Value(callerKey{}).(caller)
+	c := callerOf(ctx)
 	return c.process()
 }
 
 // actorName names the caller, for people.
 func actorName(ctx context.Context) string {
-	c, _ := ctx.Value(callerKey{}).(caller)
+	c := callerOf(ctx)
 	a := c.actor()
 	return strings.TrimSpace(strings.ReplaceAll(string(a.Type), "_", " ") + " " + a.Name)
 }

@@ -136,10 +136,8 @@ func (FilterValue) Schema(huma.Registry) *huma.Schema {
 
 // callerID names who sends a request, where there is more than one who could; all others are the admin.
 func callerID(ctx context.Context) string {
-	if c, ok := ctx.Value(callerKey{}).(caller); ok {
-		if a := c.actor(); a.ID != "" {
-			return string(a.Type) + ":" + a.ID
-		}
+	if a := callerOf(ctx).actor(); a.ID != "" {
+		return string(a.Type) + ":" + a.ID
 	}
 	return "admin"
 }
@@ -150,10 +148,7 @@ func auditObject(r *object.Record) audit.Object {
 }
 
 // mayEdit reports whether who sends a request may change what is not its own.
-func mayEdit(ctx context.Context) bool {
-	c, ok := ctx.Value(callerKey{}).(caller)
-	return ok && c.role >= RoleEditor
-}
+func mayEdit(ctx context.Context) bool { return callerOf(ctx).role >= RoleEditor }
 
 func forbidden(msg, hint string) error {
 	return &sluice.Error{Kind: sluice.KindForbidden, Msg: msg, Hint: hint}

@@ -49,9 +49,3 @@ func (s *server) refreshPrices(ctx context.Context, in *AccountPath) (*output[En
 	}
 	return answer(s.RefreshPrices(ctx)), nil
 }
-
-// sameOrigin refuses what a page of another origin makes a browser send: without a token, being local
-// is all that lets a caller in.
-func sameOrigin(next http.Handler) http.Handler {
-	return http.NewCrossOriginProtection().Handler(next)
-}

@@ -22,7 +22,11 @@ type Route struct {
 	Role    Role   // the least one that may call it
 	ID      string // operation id in the OpenAPI document
 	Summary string
-	Process bool // it is of the whole process: closed to gateway tokens, which are of one account
+	Process bool // it is of the whole process: for the admins of it, and closed to gateway tokens
+	Public  bool // for everybody: who signs in has not done so yet. Role is RoleNone
+	Self    bool // it tells callers about themselves: for all who are known, whatever they may do. Role is RoleNone
+	Persons bool // it is about people: closed to gateway tokens, who could make themselves into one
+	Bodies  bool // it shows stored bodies: viewers need to be allowed to
 	// Audited: what it does is in the audit log. A call that changed something leaves one entry there, whether
 	// its handler says more of it (server.audit) or not.
 	Audited bool
@@ -69,6 +73,9 @@ func routes() []route {
 		viewRoutes(),
 		domainRoutes(),
 		billingRoutes(),
+		sessionRoutes(),
+		memberRoutes(),
+		identityRoutes(),
 	)
 }
 
@@ -87,9 +94,32 @@ func edit(method, pattern, id, summary string, register func(*server, huma.API, 
 	return route{Route{Method: method, Pattern: pattern, Role: RoleEditor, ID: id, Summary: summary, Audited: true}, register}
 }
 
+// ask is a route that changes nothing, though its method is not GET.
+func ask(method, pattern, id, summary string, register func(*server, huma.API, huma.Operation)) route {
+	return route{Route{Method: method, Pattern: pattern, Role: RoleViewer, ID: id, Summary: summary}, register}
+}
+
 // opens makes rt one that shows a stored body, which is in the audit log.
 func opens(rt route) route {
-	rt.Audited = true
+	rt.Audited, rt.Bodies = true, true
+	return rt
+}
+
+// public opens rt to everybody.
+func public(rt route) route {
+	rt.Role, rt.Public = RoleNone, true
+	return rt
+}
+
+// self makes rt one that tells callers about themselves.
+func self(rt route) route {
+	rt.Role, rt.Self = RoleNone, true
+	return rt
+}
+
+// persons makes rt one about people.
+func persons(rt route) route {
+	rt.Persons = true
 	return rt
 }
 
@@ -102,9 +132,13 @@ func process(rt route) route {
 // operation describes the route for huma. Its error answers are named here, because huma would
 // otherwise describe them by its own type.
 func (rt *route) operation(schemas huma.Registry) huma.Operation {
+	security := []map[string][]string{{"token": {}}, {"session": {}}}
+	if rt.Public {
+		security = []map[string][]string{}
+	}
 	return huma.Operation{
 		OperationID: rt.ID, Method: rt.Method, Path: rt.Pattern, Summary: rt.Summary,
-		Security:   []map[string][]string{{"token": {}}},
+		Security:   security,
 		Extensions: map[string]any{"x-sluice-role": rt.Role.String()},
 		Responses: map[string]*huma.Response{
 			"200": {},
