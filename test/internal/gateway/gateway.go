@@ -286,10 +286,16 @@ func (g *Gateway) Dial() (net.Conn, *bufio.Reader) {
 // Run runs the program with args to its end and returns what it printed and its exit code.
 func Run(t testing.TB, args ...string) (output string, code int) {
 	t.Helper()
+	return RunWith(t, nil, args...)
+}
+
+// RunWith is Run with variables added to the environment.
+func RunWith(t testing.TB, env []string, args ...string) (output string, code int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, Binary(t), args...)
-	cmd.Env = environment()
+	cmd.Env = append(environment(), env...)
 	b, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
