@@ -96,8 +96,8 @@ func helpFlags(b *strings.Builder, cmd *cobra.Command, full bool) {
 	width := 0
 	for _, f := range allFlags(cmd) {
 		isGlobal := global.Lookup(f.Name) == f
-		if isGlobal && cmd.HasParent() && !full {
-			continue
+		if isGlobal && !full && (cmd.HasParent() || !contains([]string{"config", "url", "gateway", "output", "json"}, f.Name)) {
+			continue // the first screen has room for those that most need
 		}
 		if !full && f.Annotations[annoPath] != nil && f.Annotations[annoCommon] == nil {
 			continue
