@@ -8,6 +8,7 @@
 //	0  sluice                   ID, Header, Usage, Money, LogEntry, Error, Secret
 //	1  internal/wire/...        bytes <-> structs: framings (sse, jsonscan, inflate), dialects (openai, anthropic)
 //	1  internal/price           prices and cost
+//	1  internal/credential      provider keys of several parts: signatures, tokens for service accounts
 //	1  internal/config          the one configuration struct, its defaults and its validation
 //	1  internal/routing         dynamic routes: their elements read, checked and compiled to a graph
 //	2  internal/provider        the table of upstreams; the offline provider echo
@@ -37,6 +38,7 @@
 //	3  internal/client          the public API as Go calls
 //	4  internal/app             wiring, top to bottom
 //	4  internal/store/storetest  proof of what level 2 declares, run by every implementation
+//	4  internal/credential/credentialtest  the other side of signatures and service accounts, for tests
 //	4  internal/proxy/proxytest  a gateway and a scripted upstream in one line, for tests
 //	5  internal/cli             the commands
 //	6  cmd/sluice               main: a signal context, and the commands
