@@ -27,6 +27,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/job"
@@ -78,6 +79,8 @@ type Deps struct {
 	TestKey func(ctx context.Context, c *vault.Credential) (KeyTest, error)
 	// Keyless reports whether the provider of a slug takes no key. nil: all take one.
 	Keyless func(slug string) bool
+	// KeyKinds returns the kinds of keys of several parts that the provider of a slug takes. nil: none takes any.
+	KeyKinds func(slug string) []credential.Kind
 	// Audit is the audit log. nil: none is kept.
 	Audit *audit.Trail
 	// Customs are the custom providers, which are made and changed here.

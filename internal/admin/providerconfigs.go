@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/audit"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/vault"
 )
 
@@ -44,6 +46,9 @@ type ProviderConfigView struct {
 	Status          string   `json:"status" enum:"ready,resting,locked,damaged" doc:"ours. resting: the provider refused it, so others of its alias go first; locked: the master key is missing or wrong; damaged: it must be sent again"`
 	RestsUntil      *string  `json:"rests_until" format:"date-time" doc:"ours: null: it does not rest"`
 	Version         int64    `json:"version" doc:"ours: another one after every change"`
+	Kind            string   `json:"kind" enum:"text,aws,google,azure" doc:"ours: what the key consists of"`
+	KeyID           *string  `json:"key_id" doc:"ours: what it is called, and no secret: an access key id, a service account's address, a resource; null for others"`
+	Region          *string  `json:"region" doc:"ours: region that a key of several parts is for; null for others"`
 }
 
 func viewProviderConfig(c *vault.Credential) ProviderConfigView {
@@ -59,6 +64,7 @@ func viewProviderConfig(c *vault.Credential) ProviderConfigView {
 		SecretID: c.ID, SecretPreview: c.Preview(), RateLimit: c.RateLimit, RateLimitPeriod: c.RateLimitPeriod,
 		ModifiedAt: stamp(c.Modified), CreatedAt: stamp(c.Created), LastUsedAt: knownStamp(c.LastUsed),
 		Weight: c.Weight, Hosts: append([]string{}, c.Hosts...), Status: status, RestsUntil: knownStamp(c.Rests), Version: c.Version,
+		Kind: cmp.Or(string(c.About.Kind), "text"), KeyID: optional(c.About.ID), Region: optional(c.About.Region),
 	}
 }
 
@@ -127,7 +133,7 @@ type providerConfigBody struct {
 	ProviderSlug    string    `json:"provider_slug,omitempty" maxLength:"64" doc:"provider, by slug or alias; a change cannot change it"`
 	Alias           *string   `json:"alias,omitempty" maxLength:"64" doc:"letters, digits, - _ and .; left out in a new one: default"`
 	DefaultConfig   *bool     `json:"default_config,omitempty"`
-	Secret          string    `json:"secret,omitempty" maxLength:"8192" writeOnly:"true" doc:"the provider's key; in a change left out: the one that is stored stays"`
+	Secret          string    `json:"secret,omitempty" maxLength:"16384" writeOnly:"true" doc:"the provider's key: one text, or for some clouds the text of a JSON object (docs/keys.md); in a change left out: the one that is stored stays"`
 	SecretID        *string   `json:"secret_id,omitempty" doc:"of the reference's Secrets Store, which is not here: send secret"`
 	RateLimit       *int64    `json:"rate_limit,omitempty" minimum:"0" doc:"most calls with this key in rate_limit_period; 0: any number"`
 	RateLimitPeriod *int64    `json:"rate_limit_period,omitempty" minimum:"0" doc:"seconds"`
@@ -157,7 +163,7 @@ func (s *server) createProviderConfig(ctx context.Context, in *createProviderCon
 		return nil, inBody(invalid("secret_id", "there is no Secrets Store here", "send the provider's key as secret"))
 	}
 	n := vault.New{
-		Account: g.Account, Gateway: g.ID, Provider: slug, Alias: valueOf(b.Alias), Secret: sluice.NewSecret(b.Secret), Default: valueOf(b.DefaultConfig),
+		Account: g.Account, Gateway: g.ID, Provider: slug, Alias: valueOf(b.Alias), Secret: sluice.NewSecret(b.Secret), Kinds: s.kindsOf(slug), Default: valueOf(b.DefaultConfig),
 		Weight: valueOf(b.Weight), Hosts: valueOf(b.Hosts), RateLimit: valueOf(b.RateLimit), RateLimitPeriod: valueOf(b.RateLimitPeriod),
 	}
 	c, err := s.Vault.Create(ctx, n, time.Now())
@@ -167,6 +173,14 @@ func (s *server) createProviderConfig(ctx context.Context, in *createProviderCon
 	s.audit(ctx, "", keyObject(&c), nil, viewProviderConfig(&c))
 	s.Logger.InfoContext(ctx, "provider key stored", "account", c.Account, "gateway", c.Gateway, "provider", c.Provider, "alias", c.Alias, "provider_key", c.ID)
 	return answer(viewProviderConfig(&c)), nil
+}
+
+// kindsOf are the keys of several parts that a provider takes.
+func (s *server) kindsOf(slug string) []credential.Kind {
+	if s.KeyKinds == nil {
+		return nil
+	}
+	return s.KeyKinds(slug)
 }
 
 // valueOf is what p points to; the zero value for nil.
@@ -202,7 +216,7 @@ func (s *server) updateProviderConfig(ctx context.Context, in *updateProviderCon
 	}
 	was := viewProviderConfig(&c)
 	c, err = s.Vault.Update(ctx, g.Account, g.ID, in.ID, vault.Change{
-		Secret: sluice.NewSecret(b.Secret), Alias: b.Alias, Default: b.DefaultConfig, Weight: b.Weight, Hosts: b.Hosts,
+		Secret: sluice.NewSecret(b.Secret), Kinds: s.kindsOf(c.Provider), Alias: b.Alias, Default: b.DefaultConfig, Weight: b.Weight, Hosts: b.Hosts,
 		RateLimit: b.RateLimit, RateLimitPeriod: b.RateLimitPeriod,
 	}, time.Now())
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/store/sqlstore"
 	"github.com/sluicehq/sluice/internal/vault"
 )
@@ -213,5 +214,33 @@ func TestTheMasterKeyIsRotated(t *testing.T) {
 	}
 	if c, err := b.deps.Vault.Find("default", "default", made.ID); err != nil || c.Secret() != sluice.NewSecret(keySecret) {
 		t.Errorf("after it: %v", err)
+	}
+}
+
+func TestAKeyOfSeveralPartsIsStored(t *testing.T) {
+	b := newBench(t, func(d *Deps) {
+		d.KeyKinds = func(string) []credential.Kind { return []credential.Kind{credential.AWS} }
+	})
+	const aws = `{"provider_slug":"openai","alias":"default","default_config":true,"secret":"{\"accessKeyId\":\"AKIDEXAMPLE\",\"secretAccessKey\":\"canary-0123456789wxyz\",\"region\":\"us-east-1\"}"}`
+	made := b.key(b.send(http.MethodPost, keysPath, aws))
+	if made.Kind != "aws" || *made.KeyID != "AKIDEXAMPLE" || *made.Region != "us-east-1" || made.SecretPreview != "****wxyz" {
+		t.Errorf("%+v", made)
+	}
+	for name, test := range map[string]struct{ body, field string }{
+		"no region":     {strings.Replace(aws, `\"region\":\"us-east-1\"`, `\"x\":\"y\"`, 1), "secret.region"},
+		"no access key": {strings.Replace(aws, "accessKeyId", "id", 1), "secret.accessKeyId"},
+	} {
+		v := b.send(http.MethodPost, keysPath, strings.Replace(test.body, `"alias":"default"`, `"alias":"other"`, 1))
+		if v.status != http.StatusBadRequest || v.Errors[0].Field != test.field || strings.Contains(v.Errors[0].Message+v.Errors[0].Hint, "canary") {
+			t.Errorf("%s: %d %+v", name, v.status, v.Errors)
+		}
+	}
+	// What is left out of a change stays, and one text takes its place.
+	one := keysPath + "/" + made.ID
+	if got := b.key(b.send(http.MethodPut, one, `{"weight":2}`)); got.Kind != "aws" || *got.Region != "us-east-1" {
+		t.Errorf("%+v", got)
+	}
+	if got := b.key(b.send(http.MethodPut, one, `{"secret":"ABSK-0123456789"}`)); got.Kind != "text" || got.KeyID != nil || got.Region != nil {
+		t.Errorf("%+v", got)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/estimate"
 	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/gateway"
@@ -100,6 +101,7 @@ type App struct {
 	tokens    *auth.Ring
 	audit     *audit.Trail
 	vault     *vault.Vault
+	minter    *credential.Minter
 	customs   *provider.Customs
 	hello     hello.Ring
 	limits    *slots.Store
@@ -154,6 +156,7 @@ func (a *App) open(ctx, base context.Context) error {
 	if err := a.openUpstream(c); err != nil {
 		return err
 	}
+	a.openMinter(c)
 	own, err := PriceOverrides(c.Prices.Models)
 	if err != nil {
 		return err
@@ -177,7 +180,7 @@ func (a *App) open(ctx, base context.Context) error {
 	a.proxy = proxy.New(proxy.Options{
 		Settings: a.settings(), Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
-		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, Vault: a.vault, Hello: &a.hello, EnsureDefault: a.gateways.EnsureDefault,
+		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, Vault: a.vault, Hello: &a.hello, Minter: a.minter, EnsureDefault: a.gateways.EnsureDefault,
 	})
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table, a.customs))
@@ -204,6 +207,7 @@ func (a *App) adminDeps() admin.Deps {
 		Book:          a.book,
 		TestKey:       a.testKey,
 		Keyless:       a.keyless,
+		KeyKinds:      a.keyKinds,
 		Prices:        a.priceState,
 		RefreshPrices: a.refreshNow,
 		Token:         func() sluice.Secret { return a.loaded.Load().Config.AdminToken },
@@ -404,6 +408,9 @@ func (a *App) close() {
 	}
 	if a.index != nil {
 		errs = append(errs, a.index.Close())
+	}
+	if a.minter != nil {
+		a.minter.Close()
 	}
 	if a.upstream != nil {
 		a.upstream.Close()

@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/price"
@@ -19,6 +21,7 @@ import (
 	"github.com/sluicehq/sluice/internal/store/answers"
 	"github.com/sluicehq/sluice/internal/store/slots"
 	"github.com/sluicehq/sluice/internal/store/sqlstore"
+	"github.com/sluicehq/sluice/internal/upstream"
 	"github.com/sluicehq/sluice/internal/vault"
 )
 
@@ -105,6 +108,24 @@ func (a *App) closeState(ctx context.Context) (errs []error) {
 func (a *App) testKey(ctx context.Context, c *vault.Credential) (admin.KeyTest, error) {
 	r, err := a.proxy.Probe(ctx, c)
 	return admin.KeyTest{OK: err == nil && r.Error == "", Path: r.Path, Status: r.Status, DurationMS: r.Took.Milliseconds(), Error: r.Error}, err
+}
+
+// openMinter makes what exchanges service accounts for tokens. Its address is the operator's to choose.
+func (a *App) openMinter(c *config.Config) {
+	times := upstream.Timeouts{Connect: c.Timeouts.Connect, TLS: c.Timeouts.TLS, FirstByte: tokenTime, Total: tokenTime}
+	private := c.Vault.GoogleTokenURL != credential.GoogleTokenURL
+	a.minter = credential.NewMinter(&upstream.Tripper{Doer: a.upstream, Timeouts: times, Private: private}, c.Vault.GoogleTokenURL)
+}
+
+// tokenTime bounds one call for a token.
+const tokenTime = 15 * time.Second
+
+// keyKinds are the keys of several parts that a provider takes.
+func (a *App) keyKinds(slug string) []credential.Kind {
+	if p, ok := a.table.Load().Find(slug); ok {
+		return p.Auth.Kinds
+	}
+	return nil
 }
 
 // keyless reports whether a provider takes no key.

@@ -129,6 +129,8 @@ type Upstream struct {
 // Vault is about stored provider keys.
 type Vault struct {
 	KeyFile string `key:"key_file" restart:"yes" help:"file with the master key, unless master_key is set; made when the first provider key is stored. Empty: master.key in data_dir"`
+
+	GoogleTokenURL string `key:"google_token_url" restart:"yes" default:"https://oauth2.googleapis.com/token" help:"address that Google service accounts are exchanged for tokens at; another one is for tests and private networks"`
 }
 
 // Cache is about answers that are kept to be given again.

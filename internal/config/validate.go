@@ -41,6 +41,7 @@ func (c *Config) problems() []Problem {
 	k.providers()
 	k.privateHosts()
 	k.origins()
+	k.tokenURL()
 	k.rollUps()
 	if c.DataDir == "" {
 		k.fail("data_dir", "no directory", "for example ./sluice-data")
@@ -61,6 +62,14 @@ func (k *checker) rollUps() {
 		if key == "" || len(key) > 256 || slices.Contains(keys[:i], key) {
 			k.fail("log.metadata", fmt.Sprintf("%.60q is empty, too long, or there twice", key), "names of metadata entries, such as user_id")
 		}
+	}
+}
+
+// tokenURL checks where tokens for service accounts come from.
+func (k *checker) tokenURL() {
+	text := k.c.Vault.GoogleTokenURL
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		k.fail("vault.google_token_url", "is no http or https address without a password", "leave it out")
 	}
 }
 

@@ -216,6 +216,11 @@ func (k *Key) Stored() sluice.Secret {
 	return sluice.NewSecret(string(text))
 }
 
+// About is the key without what is secret of it.
+func (k *Key) About() Key {
+	return Key{Kind: k.Kind, ID: k.ID, Hint: k.Hint, Region: k.Region, Project: k.Project, Resource: k.Resource}
+}
+
 // Signs reports whether the key signs calls, instead of being shown.
 func (k *Key) Signs() bool { return k.Kind == AWS }
 

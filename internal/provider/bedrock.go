@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"bytes"
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/credential"
 )
 
 // bedrockMantle is the first segment of calls to Bedrock's endpoint for other vendors' dialects.
@@ -52,4 +54,39 @@ func bedrockKey(h *sluice.Header, in Call) {
 			return
 		}
 	}
+}
+
+// bedrockAuth takes a Bedrock API key as one text, or an AWS key that signs.
+func bedrockAuth() Auth {
+	a := bearer().with("x-amz-security-token", "x-api-key").inQuery("X-Amz-Signature")
+	a.Kinds = []credential.Kind{credential.AWS}
+	a.Scope, a.Test, a.Took = bedrockScope, bedrockTest, bedrockTook
+	return a
+}
+
+// bedrockScope names service and region of a signature. The path was checked when the call was resolved.
+func bedrockScope(in Call) (service, region string) {
+	service, rest, _ := strings.Cut(in.Path, "/")
+	region, _, _ = strings.Cut(rest, "/")
+	if service != bedrockMantle {
+		service = "bedrock" // whatever the host, by https://docs.aws.amazon.com/general/latest/gr/bedrock.html
+	}
+	return service, strings.ToLower(region)
+}
+
+// bedrockTest lists the asynchronous calls, which needs no model and costs nothing.
+func bedrockTest(k *credential.Key) (Call, bool) {
+	if k.Kind != credential.AWS {
+		return Call{}, false // of an API key the region is not known
+	}
+	return Call{
+		Method: "GET", Path: "bedrock-runtime/" + k.Region + "/async-invoke", Query: "maxResults=1",
+		Header: sluice.Header{{Name: "Accept", Value: "application/json"}},
+	}, true
+}
+
+// bedrockTook tells a refusal that comes behind the check of the signature: the key is good, and may not list.
+func bedrockTook(status int, h sluice.Header, body []byte) bool {
+	kind, _, _ := strings.Cut(h.Get("X-Amzn-ErrorType"), ":")
+	return status == 403 && kind == "AccessDeniedException" && bytes.Contains(body, []byte("is not authorized to perform"))
 }

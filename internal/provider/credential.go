@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/credential"
 )
 
 // OwnHost reports whether host is one that the provider's calls go to whatever they say, so that no caller
@@ -57,18 +58,21 @@ func shown(value string) bool {
 	return true
 }
 
-// Present returns h with a credential where the provider takes it, in place of fields that would carry one
-// and are empty. h itself stays as it is.
-//
-// It is for credentials that are one text. Those of several parts, which sign a call or are exchanged for a
-// text first, need a function in Auth that is given the whole call.
-func (p *Provider) Present(h sluice.Header, secret sluice.Secret) sluice.Header {
+// Bare returns h without the fields that would carry a credential, and are empty. h itself stays as it is.
+func (p *Provider) Bare(h sluice.Header) sluice.Header {
 	out := make(sluice.Header, 0, len(h)+1)
 	for _, f := range h {
 		if !p.carries(f.Name) {
 			out = append(out, f)
 		}
 	}
+	return out
+}
+
+// Present is Bare with a credential, one text, where the provider takes it. What of a key that is more is shown,
+// credential.Key tells.
+func (p *Provider) Present(h sluice.Header, secret sluice.Secret) sluice.Header {
+	out := p.Bare(h)
 	value := secret.Reveal()
 	if p.Auth.Scheme != "" {
 		value = p.Auth.Scheme + " " + value
@@ -79,11 +83,14 @@ func (p *Provider) Present(h sluice.Header, secret sluice.Secret) sluice.Header 
 // Keyless reports whether the provider takes no credential at all.
 func (p *Provider) Keyless() bool { return p.Serve != nil || p.Auth.Header == "" }
 
-// Probe is a call that costs nothing and shows whether a credential is good: a list of models. false: none is
-// known for this provider.
-func (p *Provider) Probe() (in Call, known bool) {
+// Probe is a call that costs nothing and shows whether a key is good: a list of models, or another one that the
+// provider has. false: none is known for this provider and kind of key.
+func (p *Provider) Probe(k *credential.Key) (in Call, known bool) {
 	if p.Keyless() {
 		return Call{}, false
+	}
+	if p.Auth.Test != nil {
+		return p.Auth.Test(k)
 	}
 	for _, path := range [...]string{"models", "v1/models", "v1beta/models"} {
 		ep, _ := p.Match("GET", path)

@@ -6,6 +6,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/credential"
 )
 
 // credentialTable is the table of providers, some of them moved.
@@ -105,7 +106,7 @@ func TestEveryProviderTakesACredential(t *testing.T) {
 		if !p.Shows(h, "") || p.Shows(before, "") || len(h) != 2 || h.Get("X-Other") != "1" || len(h.Values(p.Auth.Header)) != 1 || fmt.Sprint(before) != kept {
 			t.Errorf("%s: %v of %v", p.Slug, h, before)
 		}
-		if in, known := p.Probe(); known {
+		if in, known := p.Probe(&credential.Key{}); known {
 			probes++
 			if in.Method != "GET" {
 				t.Errorf("%s is probed by %s", p.Slug, in.Method)

@@ -24,7 +24,7 @@ func Markdown(w io.Writer) error {
 		if p.Serve == nil {
 			at = "`" + p.Base + "`"
 		}
-		fmt.Fprintf(&addresses, "| %s | %s | %s | %s |\n", segments(p), p.Name, at, credential(p.Auth))
+		fmt.Fprintf(&addresses, "| %s | %s | %s | %s |\n", segments(p), p.Name, at, credentialText(p.Auth))
 		fmt.Fprintf(&endpoints, "| `%s` | %s | %s |\n", p.Slug, metered(p), source(p.Source))
 	}
 	// Plain replacement, not a template: package template keeps the linker from dropping unused methods.
@@ -38,8 +38,8 @@ func segments(p *Provider) string {
 	return "`" + strings.Join(append([]string{p.Slug}, p.Aliases...), "`, `") + "`"
 }
 
-// credential tells where one stands.
-func credential(a Auth) string {
+// credentialText tells where one stands.
+func credentialText(a Auth) string {
 	ways := []string{"`" + strings.TrimSpace(a.Header+": "+a.Scheme) + "`"}
 	if a.Scheme == "" {
 		ways[0] = "`" + a.Header + "`"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/wire"
 )
 
@@ -67,6 +68,15 @@ type Auth struct {
 	Scheme string   // "Bearer", "Token", "Key"; "" when the header holds the bare key
 	Also   []string // other headers that carry a credential there: redacted in logs
 	Query  string   // a query parameter that carries one: "key"
+	// Kinds are those of keys of several parts that it takes, besides one text.
+	Kinds []credential.Kind
+	// Scope says what a signature of a call is for, where Kinds holds one that signs. nil: none does.
+	Scope func(in Call) (service, region string)
+	// Test is a call that costs nothing and needs a key. nil: a list of models, where there is one.
+	Test func(k *credential.Key) (in Call, known bool)
+	// Took reports whether a refusal of Test's call shows all the same that the key is good: that it may not
+	// do this, say. nil: none does.
+	Took func(status int, h sluice.Header, body []byte) bool
 }
 
 // Call is a request as far as addressing needs it.

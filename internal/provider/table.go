@@ -153,27 +153,26 @@ func clouds(m meters) []Provider {
 		{
 			Slug: "google-vertex-ai", Name: "Google Vertex AI", Aliases: []string{"google-vertex"},
 			Base: "https://{region}-aiplatform.googleapis.com", Address: vertexAddress,
-			Auth: bearer().with("x-goog-api-key").inQuery("key"), Endpoints: vertexEndpoints(m),
+			Auth: vertexAuth(), Endpoints: vertexEndpoints(m),
 			Source: "https://cloud.google.com/vertex-ai/docs/reference/rest 2026-11",
 		},
 		{
 			Slug: "aws-bedrock", Name: "Amazon Bedrock", Aliases: []string{"bedrock"},
 			Base: "https://bedrock-runtime.{region}.amazonaws.com", Address: bedrockAddress, Rewrite: bedrockKey,
-			Auth:      bearer().with("x-amz-security-token", "x-api-key").inQuery("X-Amz-Signature"),
-			Endpoints: bedrockEndpoints(m),
-			Source:    "https://docs.aws.amazon.com/bedrock/latest/APIReference 2026-11",
+			Auth: bedrockAuth(), Endpoints: bedrockEndpoints(m),
+			Source: "https://docs.aws.amazon.com/bedrock/latest/APIReference 2026-11",
 		},
 		{
 			Slug: "azure-openai", Name: "Azure OpenAI", Base: "https://{resource}.openai.azure.com",
 			Address: azureOpenAIAddress,
-			Auth:    bare("api-key").with("Authorization").inQuery("api-key"), Endpoints: azureOpenAIEndpoints(m),
+			Auth:    azureAuth(bare("api-key").with("Authorization").inQuery("api-key")), Endpoints: azureOpenAIEndpoints(m),
 			Realtime: &Realtime{Session: openai.Realtime},
 			Source:   "https://learn.microsoft.com/azure/ai-services/openai/reference 2026-11",
 		},
 		{
 			Slug: "azure", Name: "Azure AI Foundry", Base: "https://{resource}.services.ai.azure.com",
 			Address: foundryAddress,
-			Auth:    bare("x-api-key").with("api-key", "Authorization"), Endpoints: foundryEndpoints(m),
+			Auth:    foundryAuth(), Endpoints: foundryEndpoints(m),
 			Source: "https://learn.microsoft.com/azure/ai-foundry/foundry-models 2026-11",
 		},
 		{

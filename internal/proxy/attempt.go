@@ -173,6 +173,11 @@ func (x *exchange) attempt(ctx context.Context, hold, final bool) outcome {
 	}
 	o := outcome{start: x.since(), part: route.Advice{After: -1}}
 	req := x.upstreamRequest()
+	if err := x.sign(ctx, &req); err != nil {
+		o.err, o.cause = err, string(upstream.StageRequest)
+		o.tries = append(o.tries, x.attemptOf(&o, o.cause))
+		return o
+	}
 	if x.control.timeout > 0 && !final {
 		req.Timeouts.FirstByte = x.control.timeout
 	}

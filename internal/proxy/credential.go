@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,11 +11,12 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/limit"
+	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/route"
 	"github.com/sluicehq/sluice/internal/upstream"
 	"github.com/sluicehq/sluice/internal/vault"
-	"github.com/sluicehq/sluice/internal/wire/openai"
 )
 
 // lent is the stored provider key that a step is sent with, because the caller brought none.
@@ -26,6 +26,9 @@ type lent struct {
 	plain  sluice.Header       // what goes to the provider, the key aside
 	not    []*vault.Credential // may not be sent there, or did not serve this request
 	tried  int
+	// shown is what the provider was shown of the key as it is: of one that signs, its session.
+	shown   sluice.Secret
+	renewed bool // its token was refused, and another one fetched
 }
 
 // maxKeys bounds how many keys are tried for one step.
@@ -149,26 +152,81 @@ func (x *exchange) present(ctx context.Context) error {
 	if x.lent == nil {
 		return nil
 	}
-	c, full := x.choose(ctx, true)
-	if c == nil {
-		x.limited = full
-		return &sluice.Error{
-			Kind: sluice.KindRateLimited, Msg: "Rate limited",
-			Hint: "all stored provider keys named " + quote(x.lent.pool.Alias) + " are at their own limits; try again in " + strconv.FormatInt(full.RetryAfter(), 10) + " s",
-		}
-	}
 	x.lent.plain = slices.Clone(x.out)
-	x.show(c)
+	var failed error
+	for {
+		c, full := x.choose(ctx, true)
+		switch {
+		case c == nil && failed != nil:
+			return failed
+		case c == nil:
+			x.limited = full
+			return &sluice.Error{
+				Kind: sluice.KindRateLimited, Msg: "Rate limited",
+				Hint: "all stored provider keys named " + quote(x.lent.pool.Alias) + " are at their own limits; try again in " + strconv.FormatInt(full.RetryAfter(), 10) + " s",
+			}
+		}
+		if failed = x.show(ctx, c); failed == nil || sluice.KindOf(failed) != sluice.KindUpstream || x.lent.tried >= maxKeys {
+			return failed
+		}
+		// There is no token for it: another key may do.
+		c.Refused(vault.Refusal{After: -1}, time.Now())
+		x.lent.not = append(x.lent.not, c)
+	}
+}
+
+// show makes c the key of the next try. Its error has sluice.KindUpstream where the key got no token.
+func (x *exchange) show(ctx context.Context, c *vault.Credential) error {
+	l, k := x.lent, c.Key()
+	l.tried++
+	l.chosen, l.shown = c, sluice.Secret{}
+	if k.Signs() {
+		if _, whole := x.sending(); !whole {
+			return &sluice.Error{
+				Kind: sluice.KindTooLarge, Msg: "the request body is larger than limits.body_bytes, and is to be signed, so that it must be read whole",
+				Hint: "raise limits.body_bytes, or sign the call yourself",
+			}
+		}
+		x.out, l.shown = x.provider.Bare(l.plain), k.Session()
+	} else {
+		secret, err := x.proxy.shownOf(ctx, k)
+		if err != nil {
+			return err
+		}
+		x.out, l.shown = x.provider.Present(l.plain, secret), secret
+	}
+	c.Used(time.Now())
+	x.note("provider key " + c.Alias + " " + c.Preview())
 	return nil
 }
 
-// show makes c the key of the next try.
-func (x *exchange) show(c *vault.Credential) {
-	x.lent.chosen = c
-	x.lent.tried++
-	x.out = x.provider.Present(x.lent.plain, c.Secret())
-	c.Used(time.Now())
-	x.note("provider key " + c.Alias + " " + c.Preview())
+// shownOf is the text that a provider is shown of a key: the key, or a token that it is exchanged for.
+func (p *Proxy) shownOf(ctx context.Context, k *credential.Key) (sluice.Secret, error) {
+	switch {
+	case !k.Mints():
+		return k.Shown(), nil
+	case p.minter == nil:
+		return sluice.Secret{}, &sluice.Error{Kind: sluice.KindUnavailable, Msg: "service accounts are not exchanged for tokens here"}
+	}
+	return p.minter.Token(ctx, k)
+}
+
+// sign signs a try, where the key that was chosen does that: each anew, since a signature is of its time.
+func (x *exchange) sign(ctx context.Context, req *upstream.Request) error {
+	if x.lent == nil || !x.lent.chosen.Key().Signs() {
+		return nil
+	}
+	body, _ := x.sending()
+	return signed(ctx, x.lent.chosen.Key(), x.provider, x.call, req, body)
+}
+
+// signed puts the signature of k on a request to p.
+func signed(ctx context.Context, k *credential.Key, p *provider.Provider, in provider.Call, req *upstream.Request, body []byte) (err error) {
+	service, region := p.Auth.Scope(in)
+	req.Header, err = k.Sign(ctx, credential.Call{
+		Method: req.Method, Host: req.Host, Target: req.Target, Header: req.Header, Body: body, Service: service, Region: region,
+	}, time.Now())
+	return err
 }
 
 // choose picks one of the step's keys that its own rate limit lets through. tired: one that rests is better
@@ -209,6 +267,9 @@ func (x *exchange) anotherKey(ctx context.Context, o *outcome) bool {
 		}
 		return false
 	}
+	if x.renewed(ctx, o) {
+		return true
+	}
 	l.chosen.Refused(r, time.Now())
 	l.not = append(l.not, l.chosen)
 	if l.tried >= maxKeys || x.query == nil && x.body.rest != nil || ctx.Err() != nil {
@@ -218,8 +279,27 @@ func (x *exchange) anotherKey(ctx context.Context, o *outcome) bool {
 	if c == nil {
 		return false
 	}
+	if x.show(ctx, c) != nil {
+		return false
+	}
 	o.cause = "status"
-	x.show(c)
+	x.rewrite()
+	return true
+}
+
+// renewed reports whether the provider refused a token, and another one was fetched for the same key, once for a
+// step: tokens end before their time when a key is changed.
+func (x *exchange) renewed(ctx context.Context, o *outcome) bool {
+	l := x.lent
+	if o.answer.status != 401 || !l.chosen.Key().Mints() || l.renewed || x.query == nil && x.body.rest != nil || ctx.Err() != nil {
+		return false
+	}
+	l.renewed = true
+	x.proxy.minter.Drop(l.chosen.Key(), l.shown)
+	if x.show(ctx, l.chosen) != nil {
+		return false
+	}
+	o.cause = "status"
 	x.rewrite()
 	return true
 }
@@ -232,8 +312,8 @@ func (x *exchange) veil(o *outcome) {
 		return
 	}
 	secrets := x.provider.Veiled()
-	if x.lent != nil {
-		secrets = append(secrets, x.lent.chosen.Secret().Reveal())
+	if x.lent != nil && !x.lent.shown.IsZero() {
+		secrets = append(secrets, x.lent.shown.Reveal())
 	}
 	if len(secrets) == 0 {
 		return
@@ -259,79 +339,4 @@ func refusalOf(o *outcome) (r vault.Refusal, refused bool) {
 		return r, true
 	}
 	return r, false
-}
-
-// Probed is what came of a test call.
-type Probed struct {
-	Path   string // what was called, below the provider's address
-	Status int    // 0: there was no answer
-	Took   time.Duration
-	Error  string // why it is not good; "": it is
-}
-
-// A test call is bounded, and what is read of its answer.
-const (
-	probeTime  = 15 * time.Second
-	probeBytes = 64 << 10
-)
-
-// Probe makes a call that costs nothing with a stored key, and tells whether the provider takes it. Its error
-// has sluice.KindInvalid where no such call is known, or sluice.KindUnavailable where the key cannot be opened.
-func (p *Proxy) Probe(ctx context.Context, c *vault.Credential) (Probed, error) {
-	s := p.settings.Load()
-	pr, ok := s.providers.FindIn(c.Account, c.Provider)
-	if !ok {
-		return Probed{}, &sluice.Error{Kind: sluice.KindInvalid, Field: "provider_slug", Msg: "no provider " + quote(c.Provider) + " is configured any more"}
-	}
-	if c.Fault != "" {
-		return Probed{}, &sluice.Error{Kind: sluice.KindUnavailable, Msg: "the stored provider key cannot be opened: it is " + c.Fault}
-	}
-	in, ok := pr.Probe()
-	if !ok {
-		return Probed{}, &sluice.Error{
-			Kind: sluice.KindInvalid, Field: "provider_slug", Msg: "no call is known that tests a key of " + pr.Name + " for nothing",
-			Hint: "make a small call through the gateway",
-		}
-	}
-	if err := pr.Usable(); err != nil {
-		return Probed{}, err
-	}
-	target, err := pr.Resolve(in)
-	if err != nil {
-		return Probed{}, err
-	}
-	times := s.timeouts
-	times.FirstByte, times.Total = probeTime, probeTime
-	req := upstream.Request{
-		Method: in.Method, Scheme: target.Scheme, Host: target.Host, Target: target.Path, Header: pr.Present(pr.Added(in.Header), c.Secret()),
-		Timeouts: times, Private: pr.Local || pr.Overridden(), Repeatable: true,
-	}
-	start := time.Now()
-	resp, err := p.upstream.Do(ctx, &req)
-	if err != nil {
-		return Probed{Path: in.Path, Took: time.Since(start), Error: probeFailure(err)}, nil //nolint:nilerr // it is the result
-	}
-	text, readErr := io.ReadAll(io.LimitReader(resp.Body, probeBytes))
-	_ = resp.Body.Close() // what was wanted has been read
-	result := Probed{Path: in.Path, Status: resp.Status, Took: time.Since(start)}
-	switch {
-	case readErr != nil:
-		result.Error = probeFailure(readErr)
-	case resp.Status >= 200 && resp.Status < 300:
-		c.Served()
-	default:
-		// Some providers repeat what they were shown.
-		said := strings.ReplaceAll(openai.ErrorText(text), c.Secret().Reveal(), redacted)
-		result.Error = strings.TrimSpace("the provider answered " + strconv.Itoa(resp.Status) + ": " + printableText(said, 300))
-	}
-	return result, nil
-}
-
-// probeFailure says in our words why there was no answer: the cause may name addresses.
-func probeFailure(err error) string {
-	stage := upstream.StageRead
-	if failed, ok := errors.AsType[*upstream.Error](err); ok {
-		stage = failed.Stage
-	}
-	return failureOf(stage).msg
 }

@@ -11,6 +11,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/limit"
@@ -32,6 +33,7 @@ type Proxy struct {
 	cache    *cache.Cache
 	vault    *vault.Vault
 	hello    *hello.Ring // nil: nobody is told
+	minter   *credential.Minter
 	retries  *route.Budget
 	hedges   *route.Budget
 	latency  *route.Latency
@@ -58,11 +60,12 @@ type Options struct {
 	SpoolDir string // for request bodies that memory has no room for
 	Spool    int64  // most bytes there
 
-	Tokens *auth.Ring   // nil: there are no gateway tokens
-	Limits limit.Store  // nil: no gateway has a rate limit
-	Cache  *cache.Cache // nil: nothing is cached
-	Vault  *vault.Vault // nil: no provider keys are stored
-	Hello  *hello.Ring  // nil: nobody is told of calls that come to nothing
+	Tokens *auth.Ring         // nil: there are no gateway tokens
+	Limits limit.Store        // nil: no gateway has a rate limit
+	Cache  *cache.Cache       // nil: nothing is cached
+	Vault  *vault.Vault       // nil: no provider keys are stored
+	Hello  *hello.Ring        // nil: nobody is told of calls that come to nothing
+	Minter *credential.Minter // nil: keys that are service accounts serve no call
 	// EnsureDefault makes the gateway default of an account that has none; nil: no gateway is made so.
 	EnsureDefault func(ctx context.Context, account string) (*sluice.Gateway, error)
 }
@@ -70,7 +73,7 @@ type Options struct {
 // New makes a Proxy.
 func New(o Options) *Proxy {
 	p := &Proxy{
-		upstream: o.Upstream, log: o.Log, logger: o.Logger, tokens: o.Tokens, limits: o.Limits, cache: o.Cache, vault: o.Vault, hello: o.Hello,
+		upstream: o.Upstream, log: o.Log, logger: o.Logger, tokens: o.Tokens, limits: o.Limits, cache: o.Cache, vault: o.Vault, hello: o.Hello, minter: o.Minter,
 		retries: route.NewBudget(), hedges: route.NewBudget(), latency: route.NewLatency(), ensureDefault: o.EnsureDefault,
 	}
 	p.bodies.memory, p.bodies.spoolDir, p.bodies.spoolLimit = o.Memory, o.SpoolDir, o.Spool

@@ -145,7 +145,9 @@ func (c *Credential) Used(now time.Time) {
 // shown is a copy without the secret, with what its use has brought.
 func (c *Credential) shown(now time.Time) Credential {
 	s := *c
-	s.secret = nil
+	if c.key != nil {
+		s.About, s.key = c.key.About(), nil
+	}
 	if last := c.use.last.Load(); last > 0 {
 		if used := time.Unix(last, 0).UTC(); used.After(s.LastUsed) {
 			s.LastUsed = used

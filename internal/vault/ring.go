@@ -13,6 +13,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/credential"
 )
 
 // touchEvery is how often uses are written behind; each credential is written at most once in it.
@@ -158,7 +159,11 @@ func (v *Vault) opened(ctx context.Context, s *Stored, known *use) *Credential {
 			"provider", c.Provider, "alias", c.Alias, "cause", err.Error(), "fix", "remove it and add it again")
 		return &c
 	}
-	c.keep(sluice.NewSecret(string(plain)))
+	if c.key, err = credential.Parse(sluice.NewSecret(string(plain)), credential.All()...); err != nil {
+		c.Fault = "damaged"
+		v.logger.ErrorContext(ctx, "a stored provider key is none", "provider_key", c.ID, "gateway", c.Account+"/"+c.Gateway,
+			"provider", c.Provider, "alias", c.Alias, "cause", err.Error(), "fix", "remove it and add it again")
+	}
 	return &c
 }
 
@@ -224,15 +229,16 @@ func (v *Vault) Create(ctx context.Context, n New, now time.Time) (Credential, e
 	c := Credential{
 		ID: v.ids.New(now).String(), Account: n.Account, Gateway: n.Gateway, Provider: n.Provider, Alias: cmp.Or(n.Alias, DefaultAlias),
 		Default: n.Default, Weight: cmp.Or(n.Weight, 1), Hosts: cleanHosts(n.Hosts), RateLimit: n.RateLimit, RateLimitPeriod: n.RateLimitPeriod,
-		Version: 1, Created: at, Modified: at, Hint: hintOf(n.Secret.Reveal()), use: &use{},
+		Version: 1, Created: at, Modified: at, use: &use{},
 	}
-	c.keep(n.Secret)
 	if err := c.check(); err != nil {
 		return Credential{}, err
 	}
-	if err := checkSecret(n.Secret); err != nil {
+	var err error
+	if c.key, err = parse(n.Secret, n.Kinds); err != nil {
 		return Credential{}, err
 	}
+	c.Hint = c.key.Hint
 	if err := v.room(&c, n.Weight == 0); err != nil {
 		return Credential{}, err
 	}
@@ -289,7 +295,7 @@ func (v *Vault) needDataKey(ctx context.Context) error {
 
 // put seals c and stores it in place of version was.
 func (v *Vault) put(ctx context.Context, c *Credential, was int64) error {
-	sealed := v.data.seal([]byte(c.Secret().Reveal()), c.context())
+	sealed := v.data.seal([]byte(c.key.Stored().Reveal()), c.context())
 	return v.store.PutCredential(ctx, Stored{Credential: *c, Sealed: sealed}, was)
 }
 
@@ -333,11 +339,10 @@ func (v *Vault) Update(ctx context.Context, account, gateway, id string, change 
 	c := *old
 	change.apply(&c)
 	if !change.Secret.IsZero() {
-		if err := checkSecret(change.Secret); err != nil {
+		if c.key, err = parse(change.Secret, change.Kinds); err != nil {
 			return Credential{}, err
 		}
-		c.keep(change.Secret)
-		c.Hint, c.Fault, c.use = hintOf(change.Secret.Reveal()), "", &use{}
+		c.Hint, c.Fault, c.use = c.key.Hint, "", &use{}
 	}
 	if err := c.check(); err != nil {
 		return Credential{}, err

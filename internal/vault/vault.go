@@ -17,6 +17,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/credential"
 )
 
 // DefaultAlias is the alias of what is used where a call names none.
@@ -24,8 +25,7 @@ const DefaultAlias = "default"
 
 // Bounds of what is stored.
 const (
-	maxSecret = 8 << 10 // bytes
-	maxAlias  = 64      // characters
+	maxAlias  = 64 // characters
 	maxHosts  = 16
 	maxPool   = 64   // credentials under one alias
 	maxWeight = 1000 // of a credential
@@ -60,30 +60,33 @@ type Credential struct {
 	// provider refused it; zero: it takes none. Both are as they were when it was read.
 	Fault string
 	Rests time.Time
+	About credential.Key // what of the key is no secret; zero where it has a Fault, and in what is stored
 
-	secret func() sluice.Secret // a function, because fmt looks into fields that are not exported; nil: zero
-	use    *use                 // shared by all copies
+	key *credential.Key // nil: it cannot be opened, or is not to be had
+	use *use            // shared by all copies
 }
 
-// Secret is what the provider is shown. The zero Secret: it cannot be opened, or was read by List or Get.
+// Key is what the provider is shown, or what that is made of. nil: it cannot be opened, or was read by List or Get.
+func (c *Credential) Key() *credential.Key { return c.key }
+
+// Secret is the key as it is stored. The zero Secret: there is no Key.
 func (c *Credential) Secret() sluice.Secret {
-	if c.secret == nil {
+	if c.key == nil {
 		return sluice.Secret{}
 	}
-	return c.secret()
+	return c.key.Stored()
 }
-
-// keep makes secret the credential's.
-func (c *Credential) keep(secret sluice.Secret) { c.secret = func() sluice.Secret { return secret } }
 
 // Limit is the rate limit of the credential.
 func (c *Credential) Limit() sluice.RateLimit {
 	return sluice.RateLimit{Max: c.RateLimit, Per: time.Duration(c.RateLimitPeriod) * time.Second}
 }
 
-// MaySee reports whether the credential names host as one that it may be sent to.
+// MaySee reports whether host is one that the credential may be sent to: it names it, or its key is of a region or
+// a resource that lives there.
 func (c *Credential) MaySee(host string) bool {
-	return len(c.Hosts) > 0 && slices.Contains(c.Hosts, strings.ToLower(host))
+	host = strings.ToLower(host)
+	return slices.Contains(c.Hosts, host) || c.key != nil && c.key.MaySee(host)
 }
 
 // Stored is a credential as a Store keeps it; its Fault and Rests are not kept.
@@ -117,6 +120,7 @@ type New struct {
 	Account, Gateway, Provider string
 	Alias                      string // "": DefaultAlias
 	Secret                     sluice.Secret
+	Kinds                      []credential.Kind // of several parts that the provider takes
 	Default                    bool
 	// Weight is its share of the calls, 1 to 1000. 0: it is alone, so its alias must be free.
 	Weight                     int
@@ -127,6 +131,7 @@ type New struct {
 // Change says what to change of a credential. What is nil, and a zero Secret, stays.
 type Change struct {
 	Secret                     sluice.Secret
+	Kinds                      []credential.Kind // as in New
 	Alias                      *string
 	Default                    *bool
 	Weight                     *int
@@ -183,25 +188,12 @@ func isHost(s string) bool {
 	return s != "" && len(s) <= 260 && s[0] != '.' && s[0] != ':'
 }
 
-// checkSecret finds what is wrong with a secret that is to be stored.
-func checkSecret(secret sluice.Secret) error {
-	value := secret.Reveal()
-	switch {
-	case value == "":
-		return invalid("secret", "there is no secret", "send the provider's key as secret")
-	case len(value) > maxSecret:
-		return invalid("secret", "the secret is too long", "8192 bytes at most")
-	case value[0] == '{':
-		return invalid("secret", "keys of several parts, such as a service account's, are not supported", "store a key that is one text")
-	case strings.HasPrefix(value, mask), strings.Contains(value, secret.String()):
-		return invalid("secret", "this is a key as it is shown, not the key", "leave secret out to keep the key that is stored")
+// parse reads a secret that is to be stored.
+func parse(secret sluice.Secret, kinds []credential.Kind) (*credential.Key, error) {
+	if value := secret.Reveal(); strings.HasPrefix(value, mask) || strings.Contains(value, secret.String()) {
+		return nil, invalid("secret", "this is a key as it is shown, not the key", "leave secret out to keep the key that is stored")
 	}
-	for i := range len(value) {
-		if value[i] <= ' ' || value[i] > '~' {
-			return invalid("secret", "the secret has characters that cannot be sent", "visible ASCII characters without spaces: the key alone, without Bearer before it")
-		}
-	}
-	return nil
+	return credential.Parse(secret, kinds...)
 }
 
 // mask stands where a secret is shown, before its hint.
@@ -209,15 +201,6 @@ const mask = "****"
 
 // Preview is how the secret is shown.
 func (c *Credential) Preview() string { return mask + c.Hint }
-
-// hintOf is the end of a secret that may be shown: of one that is long enough for the rest to hide.
-func hintOf(secret string) string {
-	const least, shown = 12, 4
-	if len(secret) < least {
-		return ""
-	}
-	return secret[len(secret)-shown:]
-}
 
 // cleanHosts sorts hosts, in lower case, each once. None is nil.
 func cleanHosts(hosts []string) []string {

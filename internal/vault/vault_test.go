@@ -251,7 +251,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"the masked key written back": {text("****wxyz"), sluice.KindInvalid, "secret"},
 		"a printed secret":            {text("[redacted]"), sluice.KindInvalid, "secret"},
 		"a service account":           {text(`{"type":"service_account"}`), sluice.KindInvalid, "secret"},
-		"too long":                    {text(strings.Repeat("k", 9000)), sluice.KindInvalid, "secret"},
+		"too long":                    {text(strings.Repeat("k", 17000)), sluice.KindInvalid, "secret"},
 		"a bad alias":                 {alias("a b"), sluice.KindInvalid, "alias"},
 		"a long alias":                {alias(strings.Repeat("a", 65)), sluice.KindInvalid, "alias"},
 		"a weight below":              {func(n *vault.New) { n.Weight = -1 }, sluice.KindInvalid, "weight"},

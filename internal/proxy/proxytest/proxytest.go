@@ -19,6 +19,7 @@ import (
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/cache"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/credential"
 	"github.com/sluicehq/sluice/internal/front"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/price"
@@ -148,15 +149,17 @@ func (f Front) start(t testing.TB, base string, change func(c *config.Config), o
 		t.Fatal(err)
 	}
 	client := upstream.New(upstream.Options{Transport: c.Upstream.Transport, IdlePerHost: c.Upstream.IdlePerHost, Rule: rule, Logger: logger})
+	minter := credential.NewMinter(&upstream.Tripper{Doer: client, Private: true}, c.Vault.GoogleTokenURL)
 	state := g.open(loaded, table, &rule, logger)
 	g.Proxy = proxy.New(proxy.Options{
 		Settings: proxy.NewSettings(c, g.Gateways.Snapshot(), table, price.Embedded()), Upstream: client, Log: g.Log, Logger: logger,
 		Memory: g.Memory, SpoolDir: t.TempDir(), Spool: int64(c.Limits.SpoolBytes),
-		Tokens: g.Tokens, Limits: g.Limits, Cache: g.Cache, Vault: g.Vault, EnsureDefault: g.Gateways.EnsureDefault,
+		Tokens: g.Tokens, Limits: g.Limits, Cache: g.Cache, Vault: g.Vault, Minter: minter, EnsureDefault: g.Gateways.EnsureDefault,
 	})
 	g.serve(f, c, logger)
 	t.Cleanup(func() {
 		g.Close()
+		minter.Close()
 		client.Close()
 		for _, part := range append(state, closer{"log", func() error { return g.Log.Close(context.Background()) }}, closer{"index", index.Close}) {
 			if err := part.close(); err != nil {
