@@ -121,9 +121,10 @@ const (
 	CostReported            // the provider's own figure
 	CostCustom              // usage times the prices that the request or a setting gave
 	CostCached              // of a cache hit: nothing was spent
+	CostReserved            // of an exchange that ended with its process: what a budget had reserved for it
 )
 
 // String returns the basis as the API shows it.
 func (b CostBasis) String() string {
-	return [...]string{"unknown", "catalogue", "reported", "custom", "cached", "unknown"}[min(b, CostCached+1)]
+	return [...]string{"unknown", "catalogue", "reported", "custom", "cached", "reserved", "unknown"}[min(b, CostReserved+1)]
 }

@@ -55,7 +55,7 @@ type Entry struct {
 	Feedback     *int     `json:"feedback" doc:"-1 or 1; null: none"`
 	Score        *float64 `json:"score"`
 
-	CostBasis string  `json:"cost_basis" enum:"unknown,catalogue,reported,custom,cached" doc:"where the cost comes from"`
+	CostBasis string  `json:"cost_basis" enum:"unknown,catalogue,reported,custom,cached,reserved" doc:"where the cost comes from"`
 	Prices    *string `json:"prices" doc:"version of the price catalogue that the cost was made with"`
 	Tier      *string `json:"service_tier" doc:"as the answer names it; null: the ordinary one"`
 	Geo       *string `json:"inference_geo" doc:"as the answer names it"`

@@ -105,6 +105,7 @@ type App struct {
 	customs   *provider.Customs
 	hello     hello.Ring
 	limits    *slots.Store
+	spend     *slots.Ledger
 	answers   *answers.Store
 	jobs      *job.Runner
 	cache     *cache.Cache
@@ -162,12 +163,15 @@ func (a *App) open(ctx, base context.Context) error {
 		return err
 	}
 	a.prices = price.NewStore(price.Embedded(), own, fetchPrices)
-	a.estimates = estimate.NewWorker(func(account string) *price.Catalogue { return a.book.Load().Of(account) }, a.logger)
+	a.estimates = estimate.NewWorker(func(account string) *price.Catalogue { return a.book.Load().Of(account) }, a.corrected, a.logger)
 	a.memory = proxy.NewMemory(bodyMemory(int64(c.Limits.MemoryBytes)))
 	// Both wait for the disk: together they wait once.
 	var opening sync.WaitGroup
 	var logErr, stateErr error
-	opening.Go(func() { logErr = a.openLog(ctx, c, a.memory) })
+	opening.Go(func() {
+		a.openSpend(c) // the log asks it about exchanges of a dead process
+		logErr = a.openLog(ctx, c, a.memory)
+	})
 	opening.Go(func() { stateErr = a.openState(ctx, a.loaded.Load()) })
 	opening.Wait()
 	if err := errors.Join(logErr, stateErr); err != nil {
@@ -181,6 +185,7 @@ func (a *App) open(ctx, base context.Context) error {
 		Settings: a.settings(), Upstream: a.upstream, Log: a.log, Logger: a.logger,
 		Memory: a.memory, SpoolDir: spool, Spool: int64(c.Limits.SpoolBytes),
 		Tokens: a.tokens, Limits: a.limits, Cache: a.cache, Vault: a.vault, Hello: &a.hello, Minter: a.minter, EnsureDefault: a.gateways.EnsureDefault,
+		Spend: a.spend,
 	})
 	a.data = front.NewStd(a.proxy)
 	a.view.Store(viewSettings(c, table, a.customs))
@@ -271,6 +276,7 @@ func (a *App) openLog(ctx context.Context, c *config.Config, budget reqlog.Budge
 	a.log, err = reqlog.Open(ctx, reqlog.Options{
 		Dir: filepath.Join(dir, "segments"), QueueBytes: int64(c.Log.QueueBytes), Durability: durability(c.Log.Durability),
 		FsyncEvery: c.Log.FsyncEvery, Retention: retention(c), Budget: budget, Logger: a.logger,
+		Crashed: a.crashed,
 	}, a.estimates.Watch(a.index))
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)

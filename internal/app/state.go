@@ -89,6 +89,9 @@ func (a *App) closeState(ctx context.Context) (errs []error) {
 	if a.limits != nil {
 		errs = append(errs, a.limits.Close())
 	}
+	if a.spend != nil {
+		errs = append(errs, a.spend.Close())
+	}
 	if a.vault != nil {
 		errs = append(errs, a.vault.Close(ctx))
 	}

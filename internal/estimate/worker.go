@@ -28,6 +28,7 @@ const queued = 4096
 // stored bodies nothing can be counted, and usage stays unknown. NewWorker makes one.
 type Worker struct {
 	prices func(account string) *price.Catalogue
+	tell   func(e *sluice.LogEntry)
 	logger *slog.Logger
 
 	counter Counter
@@ -35,9 +36,10 @@ type Worker struct {
 	lost    atomic.Int64 // found no room in the queue
 }
 
-// NewWorker makes a Worker. prices returns an account's catalogue of the moment.
-func NewWorker(prices func(account string) *price.Catalogue, logger *slog.Logger) *Worker {
-	return &Worker{prices: prices, logger: logger, queue: make(chan *reqlog.Record, queued)}
+// NewWorker makes a Worker. prices returns an account's catalogue of the moment. corrected is told each entry that was
+// corrected, which it does not keep; nil: nobody asks.
+func NewWorker(prices func(account string) *price.Catalogue, corrected func(e *sluice.LogEntry), logger *slog.Logger) *Worker {
+	return &Worker{prices: prices, tell: corrected, logger: logger, queue: make(chan *reqlog.Record, queued)}
 }
 
 // Watch returns store, with the worker looking at what goes into it: the log's records have been read and
@@ -145,6 +147,9 @@ func (w *Worker) estimate(ctx context.Context, log Log, r *reqlog.Record) {
 		e.Attempts[n-1].Usage = e.Usage
 	}
 	w.prices(e.Account).Settle(e, price.Reported{}, customCost(e))
+	if w.tell != nil {
+		w.tell(e)
+	}
 	if log.Correct(r) == 0 {
 		w.logger.WarnContext(ctx, "no room in the log for an estimate", "id", e.ID.String())
 	}

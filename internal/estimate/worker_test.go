@@ -23,7 +23,7 @@ const noUsage = "data: {\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"delta\":
 func estimated(t *testing.T, path, said, answer string, cut bool, wanted func(u *sluice.Usage) bool) (*proxytest.Gateway, sluice.LogEntry) {
 	t.Helper()
 	prices := price.Embedded()
-	w := estimate.NewWorker(prices.Of, slog.New(slog.DiscardHandler))
+	w := estimate.NewWorker(prices.Of, nil, slog.New(slog.DiscardHandler))
 	g := proxytest.NewOver(t, w.Watch, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, answer)

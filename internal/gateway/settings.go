@@ -46,7 +46,7 @@ type Settings struct {
 	RetryBackoff            *string         `json:"retry_backoff" enum:"constant,linear,exponential" doc:"how the wait grows from try to try; null: constant"`
 	RetryDelay              *int64          `json:"retry_delay" minimum:"0" maximum:"60000" unit:"ms" doc:"wait before the second try"`
 	RetryMaxAttempts        *int64          `json:"retry_max_attempts" minimum:"1" maximum:"5" doc:"most tries, the first counted; null: 1"`
-	SpendLimits             json.RawMessage `json:"spend_limits" form:"spend" doc:"stored only"`
+	SpendLimits             json.RawMessage `json:"spend_limits" form:"spend" doc:"what calls may cost in a window: {enabled, rules}, see docs/budgets.md; null: no bound"`
 	StoreID                 *string         `json:"store_id" maxLength:"256" doc:"stored only"`
 	Stripe                  json.RawMessage `json:"stripe" form:"object" doc:"stored only"`
 	WorkersAIBillingMode    string          `json:"workers_ai_billing_mode" enum:"postpaid,unified" doc:"stored only"`

@@ -61,6 +61,21 @@ func (e Endpoint) once() Endpoint {
 	return e
 }
 
+// free marks an endpoint that costs nothing.
+func (e Endpoint) free() Endpoint {
+	e.Free = true
+	return e
+}
+
+// freeThings are collections that cost nothing.
+func freeThings(paths ...string) []Endpoint {
+	es := things(paths...)
+	for i := range es {
+		es[i] = es[i].free()
+	}
+	return es
+}
+
 // under puts a prefix before the patterns. model, when not empty, is the prefix's part that names it.
 func under(prefix, model string, es []Endpoint) []Endpoint {
 	es = slices.Clone(es)
@@ -89,7 +104,7 @@ func openAIEndpoints(m meters) []Endpoint {
 			call("audio/transcriptions", m.audio),
 			call("audio/translations", m.audio),
 			call("moderations", m.moderations),
-			call("responses/input_tokens", nil),
+			call("responses/input_tokens", nil).free(),
 			call("responses/compact", m.responses),
 			{Name: "models", Method: "GET", Pattern: "models/{model...}"},
 			{Name: "realtime", Method: "GET", Pattern: "realtime"},
@@ -98,17 +113,18 @@ func openAIEndpoints(m meters) []Endpoint {
 		read(m.chat, "fim/completions"),
 		calls("decisions"),
 		things(
-			"chat/completions", "responses", "models", "realtime", "files", "uploads", "batches", "assistants", "threads",
+			"chat/completions", "responses", "models", "realtime", "batches", "assistants", "threads",
 			"vector_stores", "conversations", "containers", "evals", "fine_tuning", "videos", "skills", "chatkit", "audio",
 			"images", "organization",
 		),
+		freeThings("files", "uploads"),
 	)
 }
 
 // messagesEndpoints are Anthropic's Messages API, with its version stripped.
 func messagesEndpoints(m meters) []Endpoint {
 	return slices.Concat(
-		[]Endpoint{call("messages", m.messages), call("messages/count_tokens", m.countTokens)},
+		[]Endpoint{call("messages", m.messages), call("messages/count_tokens", m.countTokens).free()},
 		things("messages/batches"),
 	)
 }
@@ -122,7 +138,8 @@ func anthropicEndpoints(m meters) []Endpoint {
 			call("chat/completions", m.chat),
 			{Name: "models", Method: "GET", Pattern: "models/{model...}"},
 		},
-		things("files", "skills", "organizations"),
+		things("skills", "organizations"),
+		freeThings("files"),
 	)
 }
 
@@ -134,8 +151,8 @@ func geminiVerbs(m meters, pattern string) []Endpoint {
 	return []Endpoint{
 		verb("generateContent", m.generate),
 		verb("streamGenerateContent", m.generate).streamed(),
-		verb("countTokens", m.countGemini),
-		verb("computeTokens", m.countGemini),
+		verb("countTokens", m.countGemini).free(),
+		verb("computeTokens", m.countGemini).free(),
 		verb("embedContent", m.embed),
 		verb("batchEmbedContents", m.embed),
 		verb("asyncBatchEmbedContent", nil).once(),
@@ -156,8 +173,9 @@ func geminiEndpoints(m meters) []Endpoint {
 		geminiVerbs(m, "{v}/tunedModels/{model}"),
 		[]Endpoint{{Name: "models", Method: "GET", Pattern: "{v}/models/{model...}"}},
 		under("{v}/openai/", "", openAIEndpoints(m.counting(openai.TotalHoldsAll))),
-		[]Endpoint{{Name: "files", Pattern: "upload/{v}/files/{rest...}"}},
-		under("{v}/", "", things("files", "cachedContents", "batches", "operations", "corpora", "tunedModels", "models")),
+		[]Endpoint{{Name: "files", Pattern: "upload/{v}/files/{rest...}", Free: true}},
+		under("{v}/", "", freeThings("files")),
+		under("{v}/", "", things("cachedContents", "batches", "operations", "corpora", "tunedModels", "models")),
 	)
 }
 
@@ -199,7 +217,7 @@ func bedrockEndpoints(m meters) []Endpoint {
 			verb("invoke", m.invoke),
 			verb("invoke-with-response-stream", m.invoke).streamed(),
 			verb("invoke-with-bidirectional-stream", nil).streamed().once(),
-			verb("count-tokens", m.countBedrock),
+			verb("count-tokens", m.countBedrock).free(),
 			call("guardrail", nil).named("guardrail", runtime+"guardrail/{id}/version/{version}/apply"),
 		},
 		under(runtime+"openai/v1/", "", openAIEndpoints(m)),
@@ -286,7 +304,7 @@ func workersEndpoints(m meters) []Endpoint {
 	return slices.Concat(
 		under("v1/", "", []Endpoint{
 			call("chat/completions", m.chat), call("completions", m.completions), call("embeddings", m.embeddings),
-			call("responses", m.responses), call("messages", m.messages), call("messages/count_tokens", m.countTokens),
+			call("responses", m.responses), call("messages", m.messages), call("messages/count_tokens", m.countTokens).free(),
 		}),
 		things("v1", "models"),
 		calls("tomarkdown"),

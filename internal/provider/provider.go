@@ -112,6 +112,8 @@ type Endpoint struct {
 	// Repeatable: sending it twice costs at most money, so it may be retried after a failure. What
 	// Match returns for GET, HEAD and OPTIONS always is.
 	Repeatable bool
+	// Free: calling it costs nothing, whatever the model: counting tokens, uploading files.
+	Free bool
 	// Meter makes the reader of this endpoint's answers; nil: no usage is read.
 	Meter func(stream bool) wire.Meter
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/limit"
 )
 
 // admit counts the request against the gateway's rate limit, unless the cache has answered it: hits are
@@ -35,6 +36,9 @@ func (x *exchange) limitKey() string { return "gateway/" + x.gateway.Account + "
 
 // limitFields tells the caller where it stands.
 func (x *exchange) limitFields(h sluice.Header) sluice.Header {
+	if after := x.spending.after; after > 0 && x.answer.own {
+		h = append(h, sluice.Field{Name: "Retry-After", Value: strconv.FormatInt(limit.Decision{Reset: after}.RetryAfter(), 10)})
+	}
 	d := x.limited
 	if d == nil {
 		return h

@@ -38,6 +38,9 @@ type outcome struct {
 // try gets an answer from the step's target, as often as its settings say. more: another step is left. What
 // the last try gave becomes x.answer, or the error.
 func (x *exchange) try(ctx context.Context, more bool) error {
+	if err := x.reserve(ctx); err != nil {
+		return err
+	}
 	if err := x.present(ctx); err != nil {
 		return err
 	}
@@ -61,7 +64,7 @@ func (x *exchange) try(ctx context.Context, more bool) error {
 			continue
 		}
 		x.veil(&o)
-		if o.cause == "" || n == tries || !x.again(&o) || ctx.Err() != nil {
+		if o.cause == "" || n == tries || !x.again(ctx, &o) || ctx.Err() != nil {
 			return x.accept(ctx, &o)
 		}
 		wait := route.Wait(r, n)
@@ -76,7 +79,7 @@ func (x *exchange) try(ctx context.Context, more bool) error {
 }
 
 // again reports whether the same target may be tried once more.
-func (x *exchange) again(o *outcome) bool {
+func (x *exchange) again(ctx context.Context, o *outcome) bool {
 	if !o.safe && !x.repeatable() || !o.part.Retry {
 		return false
 	}
@@ -88,7 +91,7 @@ func (x *exchange) again(o *outcome) bool {
 		x.note("not tried again: retries to this provider are used up for the moment")
 		return false
 	}
-	return true
+	return x.reserveAnother(ctx, x.usedTries())
 }
 
 // maxAttempts bounds the attempts of a request: six bits of its id number them.

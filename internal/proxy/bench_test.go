@@ -15,7 +15,17 @@ import (
 // BenchmarkChat is a 1 KB call from socket to socket: client and upstream are as cheap as they can
 // be, so that what it counts is the gateway's, the log and its index included.
 func BenchmarkChat(b *testing.B) {
+	benchmarkChat(b, proxytest.Start(b, "http://"+cheapUpstream(b), nil))
+}
+
+// BenchmarkChatWithABudget is the same through a gateway with one spend rule.
+func BenchmarkChatWithABudget(b *testing.B) {
 	g := proxytest.Start(b, "http://"+cheapUpstream(b), nil)
+	withRules(g, `{"id":"all","limit":1000000,"window":86400}`, "")
+	benchmarkChat(b, g)
+}
+
+func benchmarkChat(b *testing.B, g *proxytest.Gateway) {
 	body := `{"model":"gpt-test","messages":[{"role":"user","content":"` + strings.Repeat("All the world's a stage. ", 40) + `"}]}`
 	request := []byte("POST /v1/default/default/openai/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk-test\r\n" +
 		"Content-Type: application/json\r\nUser-Agent: OpenAI/Go 3\r\nAccept: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)

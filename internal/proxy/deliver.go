@@ -200,6 +200,9 @@ func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 		return nil
 	}
 	last = last || x.answer.length >= 0 && x.sent+int64(len(p)) >= x.answer.length
+	if len(x.spending.holds) > 0 && (last && !x.answer.byClose || x.meter != nil && x.meter.Seen()&wire.SeenEnd != 0) {
+		x.payEarly()
+	}
 	switch {
 	case x.recorded:
 		x.amend = true // more came behind what looked like the end

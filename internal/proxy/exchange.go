@@ -52,7 +52,8 @@ type state struct {
 	index int    // of step in steps
 
 	// admit
-	limited *limit.Decision // nil: no limit was asked
+	limited  *limit.Decision // nil: no limit was asked
+	spending spending
 
 	// lookup
 	flight   *cache.Flight // nil: caching is off, or an entry was found
@@ -66,9 +67,11 @@ type state struct {
 	failed bool // the answer is one that another step would have been tried after
 
 	// deliver
-	meter    wire.Meter // nil: nothing to read, or closed
-	reported string     // what the answer says that it cost, in US dollars
-	fault    []byte     // the beginning of an error answer that no meter reads
+	meter    wire.Meter   // nil: nothing to read, or closed
+	reading  wire.Reading // what the meter read
+	isRead   bool         // it has
+	reported string       // what the answer says that it cost, in US dollars
+	fault    []byte       // the beginning of an error answer that no meter reads
 
 	headSent  bool
 	sent      int64         // bytes of the answer's body that the client took

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
@@ -37,7 +38,10 @@ func (p *Proxy) forward(ctx context.Context, x *exchange) error {
 			x.serves(ctx)
 			return err
 		}
-		x.abandon()
+		if own, ok := errors.AsType[*sluice.Error](err); ok && own.Kind == sluice.KindSpendLimit {
+			x.note("step " + strconv.Itoa(i) + " was not called: " + own.Msg)
+		}
+		x.abandon(ctx)
 		if ctx.Err() != nil {
 			return x.departed(ctx) // others who waited for this step go on alone
 		}
@@ -68,7 +72,8 @@ func (x *exchange) working(ctx context.Context) context.Context {
 func (x *exchange) leaving() bool { return x.flight == nil || !x.flight.Others() }
 
 // abandon gives up what a step left behind, before the next one.
-func (x *exchange) abandon() {
+func (x *exchange) abandon(ctx context.Context) {
+	x.leaveBudgets(ctx)
 	if x.answer.body != nil {
 		_ = x.answer.body.Close() // what it had to say has been read
 	}

@@ -76,7 +76,7 @@ func (x *exchange) race(ctx context.Context, key string, patience time.Duration,
 		return first.won(nil)
 	case <-timer.C:
 	}
-	if !x.proxy.hedges.Take(key, x.gateway.Hedge, time.Now()) {
+	if !x.proxy.hedges.Take(key, x.gateway.Hedge, time.Now()) || !x.reserveAnother(ctx, x.usedTries()+1) {
 		<-results
 		return first.won(nil)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/sluicehq/sluice/internal/limit"
 	"github.com/sluicehq/sluice/internal/reqlog"
 	"github.com/sluicehq/sluice/internal/route"
+	"github.com/sluicehq/sluice/internal/spend"
 	"github.com/sluicehq/sluice/internal/upstream"
 	"github.com/sluicehq/sluice/internal/vault"
 )
@@ -30,6 +31,8 @@ type Proxy struct {
 	bodies   bodyStore
 	tokens   *auth.Ring
 	limits   limit.Store
+	spend    spend.Store
+	outputs  *spend.Outputs
 	cache    *cache.Cache
 	vault    *vault.Vault
 	hello    *hello.Ring // nil: nobody is told
@@ -66,6 +69,7 @@ type Options struct {
 	Vault  *vault.Vault       // nil: no provider keys are stored
 	Hello  *hello.Ring        // nil: nobody is told of calls that come to nothing
 	Minter *credential.Minter // nil: keys that are service accounts serve no call
+	Spend  spend.Store        // nil: no gateway has a spend limit
 	// EnsureDefault makes the gateway default of an account that has none; nil: no gateway is made so.
 	EnsureDefault func(ctx context.Context, account string) (*sluice.Gateway, error)
 }
@@ -74,6 +78,7 @@ type Options struct {
 func New(o Options) *Proxy {
 	p := &Proxy{
 		upstream: o.Upstream, log: o.Log, logger: o.Logger, tokens: o.Tokens, limits: o.Limits, cache: o.Cache, vault: o.Vault, hello: o.Hello, minter: o.Minter,
+		spend: o.Spend, outputs: spend.NewOutputs(),
 		retries: route.NewBudget(), hedges: route.NewBudget(), latency: route.NewLatency(), ensureDefault: o.EnsureDefault,
 	}
 	p.bodies.memory, p.bodies.spoolDir, p.bodies.spoolLimit = o.Memory, o.SpoolDir, o.Spool

@@ -13,6 +13,7 @@ import (
 // settle ends the exchange, whatever happened to it: usage, log entry. It runs exactly once.
 func (p *Proxy) settle(ctx context.Context, x *exchange) {
 	defer x.keepAnswer(ctx) // needs to know what the meter saw
+	defer x.pay()           // when the entry has its costs
 	if x.body.passing != nil {
 		x.body.passing.stop()
 	}
@@ -31,8 +32,9 @@ func (p *Proxy) settle(ctx context.Context, x *exchange) {
 // complete fills in what is known at the end: what the meter read, sizes, success.
 func (x *exchange) complete() {
 	e := x.entry()
-	if x.meter != nil {
-		x.read(x.closeMeter())
+	x.readMeter()
+	if x.isRead {
+		x.take(&x.reading)
 	} else {
 		x.sound = e.Status < 300
 	}
@@ -57,6 +59,13 @@ func (x *exchange) complete() {
 	e.Success = e.Ending == sluice.EndingComplete && (e.Status >= 200 && e.Status < 300 || e.Status == 101)
 }
 
+// readMeter ends the meter, if there is one, and keeps what it read.
+func (x *exchange) readMeter() {
+	if x.meter != nil {
+		x.reading, x.isRead = x.closeMeter(), true
+	}
+}
+
 // closeMeter ends the meter. A fault of its own must not cost the exchange its row.
 func (x *exchange) closeMeter() (r wire.Reading) {
 	meter := x.meter
@@ -70,8 +79,8 @@ func (x *exchange) closeMeter() (r wire.Reading) {
 	return meter.Close()
 }
 
-// read takes over what the meter read of the answer.
-func (x *exchange) read(r wire.Reading) {
+// take takes over what the meter read of the answer. How that ended is known.
+func (x *exchange) take(r *wire.Reading) {
 	e := x.entry()
 	x.sound = r.Seen&wire.SeenError == 0 && r.Seen&wire.SeenEnd != 0
 	e.Usage, e.Served, e.Finish = r.Usage, printableText(r.Model, 256), printableText(r.Finish, 64)

@@ -79,6 +79,7 @@ type verdict struct {
 var (
 	errTooBig     = errors.New("the message is larger than websocket.message_bytes")
 	errNotAllowed = errors.New("the gateway token is not good any more")
+	errSpent      = errors.New("a spend limit of the gateway is reached")
 )
 
 // converse answers the client's handshake, and passes frames both ways until one side has had enough.
@@ -364,6 +365,8 @@ func (l *leg) refused(err error) verdict {
 		v.ending, v.kind, v.client = sluice.EndingRefused, "body_too_large", wsframe.CodeTooBig
 	case errors.Is(err, errNotAllowed):
 		v.ending, v.kind, v.client = sluice.EndingRefused, "unauthorized", wsframe.CodePolicy
+	case errors.Is(err, errSpent):
+		v.ending, v.kind, v.client = sluice.EndingRefused, "spend_limit", wsframe.CodePolicy
 	case l == &l.t.up:
 		v.ending, v.kind, v.client = sluice.EndingRefused, "invalid", wsframe.CodeProtocol
 	default:
@@ -390,6 +393,8 @@ func (a *asked) Frame(f wsframe.Frame) error {
 		return errTooBig
 	case f.Begins() && x.allowed() != nil:
 		return errNotAllowed
+	case f.Begins() && x.spending.over != nil && x.spending.over.Load():
+		return errSpent
 	}
 	return nil
 }
@@ -463,5 +468,6 @@ func (t *tunnel) record(kind string, r *wire.Reading) {
 	e.Notes = append(e.Notes, "on connection "+x.idText)
 	e.Attempts = append(e.Attempts, sluice.Attempt{Provider: e.Provider, Model: e.Model, Host: x.target.Host, Status: 101, Usage: e.Usage})
 	x.settings.prices.Of(e.Account).Settle(e, price.Reported{Cost: r.Cost}, x.control.cost)
+	x.payPart(e)
 	x.proxy.log.End(&t.used, !x.control.collect)
 }

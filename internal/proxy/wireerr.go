@@ -32,6 +32,7 @@ func wireOf(k sluice.Kind) wireKind {
 		sluice.KindTooLarge:     {413, 2019, "", "body_too_large"},
 		sluice.KindUnsupported:  {415, 2019, "", "unsupported"},
 		sluice.KindRateLimited:  {429, 2003, "Rate limited", "rate_limited"},
+		sluice.KindSpendLimit:   {429, 2041, "", "spend_limit"},
 		sluice.KindUpstream:     {400, 2005, "Failed to get response from provider", "upstream"},
 		sluice.KindTimeout:      {408, 2005, "Failed to get response from provider", "timeout"},
 		sluice.KindUnavailable:  {503, 2005, "", "unavailable"},

@@ -40,6 +40,9 @@ type Options struct {
 	Retention  Retention
 	Budget     Budget // for bodies that are being captured; nil: no bound
 	Logger     *slog.Logger
+	// Crashed completes the entry of an exchange that a dead process left open, before it is stored. nil: there
+	// is nothing to add.
+	Crashed func(e *sluice.LogEntry)
 }
 
 const (

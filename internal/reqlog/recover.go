@@ -32,6 +32,9 @@ func (x *indexer) recover(ctx context.Context) bool {
 func (l *Log) crashed(ctx context.Context, e *sluice.LogEntry) bool {
 	e.Ending, e.Success, e.ErrorKind = sluice.EndingCrashed, false, "crashed"
 	e.ErrorText = "Sluice ended without a word while this exchange was running"
+	if l.o.Crashed != nil {
+		l.o.Crashed(e)
+	}
 	bound := recordBound(e, nil)
 	if bound > maxRecord {
 		e = slim(e)

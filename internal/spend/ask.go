@@ -24,14 +24,16 @@ type Ask struct {
 	Input   int64 // LLM tokens, estimated from the bytes
 	Output  int64 // most LLM tokens of one answer that the request allows; 0: it does not say
 	Choices int64 // how many answers it wants; at least 1
+	// Ambiguous: it is no JSON object that all readers read alike, in what matters here.
+	Ambiguous bool
 }
 
 // outputKeys are the names under which dialects bound the answer, at the top of the body; those behind are objects
-// in which further ones stand.
+// in which further ones stand, and then the name of the model.
 func outputKeys() []string {
 	return []string{
 		"max_tokens", "max_completion_tokens", "max_output_tokens", "max_tokens_to_sample", "n",
-		"generationConfig", "generation_config", "inferenceConfig", "options", "parameters",
+		"generationConfig", "generation_config", "inferenceConfig", "options", "parameters", "model",
 	}
 }
 
@@ -49,8 +51,9 @@ const (
 func ReadAsk(body []byte) Ask {
 	a := Ask{Input: inputTokens(body), Choices: 1}
 	keys := outputKeys()
-	var found [10]jsonscan.Value
-	jsonscan.Top(body, keys, found[:])
+	var found [11]jsonscan.Value
+	scan := jsonscan.Top(body, keys, found[:])
+	a.Ambiguous = !scan.Valid || scan.Repeated != "" || scan.Variant != "" || scan.BadUTF8
 	for i, v := range found {
 		switch {
 		case i < outputNames:

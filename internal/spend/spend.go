@@ -13,6 +13,7 @@ package spend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -252,4 +253,27 @@ func Forecast(r *sluice.SpendRule, s State) (sluice.NanoUSD, bool) {
 		return 0, false
 	}
 	return sluice.NanoUSD(f), true
+}
+
+// CorrectEntry corrects what was booked for an exchange whose costs have changed since, such as by an estimate of
+// its tokens. What has no cost stays as it is.
+func CorrectEntry(ctx context.Context, s Store, e *sluice.LogEntry, now time.Time) error {
+	var errs []error
+	for i := range e.Attempts {
+		step := e.Attempts[i].Step
+		if i+1 < len(e.Attempts) && e.Attempts[i+1].Step == step {
+			continue // the last of a step speaks for all of it
+		}
+		if !e.Attempts[i].Priced {
+			continue
+		}
+		cost := sluice.NanoUSD(0)
+		for j := range e.Attempts {
+			if a := &e.Attempts[j]; a.Step == step && a.Priced {
+				cost += a.Cost
+			}
+		}
+		errs = append(errs, s.Correct(ctx, e.ID.WithAttempt(step), cost, now))
+	}
+	return errors.Join(errs...)
 }

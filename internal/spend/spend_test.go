@@ -238,7 +238,7 @@ func FuzzAsk(f *testing.F) {
 			return
 		}
 		keys := outputKeys()
-		var found [10]jsonscan.Value
+		var found [11]jsonscan.Value
 		if scan := jsonscan.Top(body, keys, found[:]); scan.Repeated != "" {
 			return
 		}

@@ -58,6 +58,7 @@ type Gateway struct {
 	Gateways *gateway.Set
 	Tokens   *auth.Ring
 	Limits   *slots.Store
+	Spend    *slots.Ledger
 	Cache    *cache.Cache
 	Vault    *vault.Vault
 	Customs  *provider.Customs
@@ -155,6 +156,7 @@ func (f Front) start(t testing.TB, base string, change func(c *config.Config), o
 		Settings: proxy.NewSettings(c, g.Gateways.Snapshot(), table, price.Embedded()), Upstream: client, Log: g.Log, Logger: logger,
 		Memory: g.Memory, SpoolDir: t.TempDir(), Spool: int64(c.Limits.SpoolBytes),
 		Tokens: g.Tokens, Limits: g.Limits, Cache: g.Cache, Vault: g.Vault, Minter: minter, EnsureDefault: g.Gateways.EnsureDefault,
+		Spend: g.Spend,
 	})
 	g.serve(f, c, logger)
 	t.Cleanup(func() {
@@ -201,6 +203,7 @@ func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, rule *upstr
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.Spend = slots.OpenLedger(slots.LedgerOptions{Budgets: filepath.Join(c.DataDir, "budgets"), Holds: filepath.Join(c.DataDir, "reservations"), Logger: logger}, time.Now())
 	g.Limits = slots.Open(slots.Options{Path: filepath.Join(c.DataDir, "limits"), Logger: logger})
 	kept, err := answers.Open(answers.Options{Dir: filepath.Join(c.DataDir, "cache"), MemoryBytes: 16 << 20, DiskBytes: 64 << 20, Logger: logger})
 	if err != nil {
@@ -211,6 +214,7 @@ func (g *Gateway) open(loaded *config.Loaded, table *provider.Table, rule *upstr
 		{"cache", func() error { return g.Cache.Close(ctx) }},
 		{"answers", func() error { return kept.Close(ctx) }},
 		{"limits", g.Limits.Close},
+		{"budgets", g.Spend.Close},
 		{"vault", func() error { return g.Vault.Close(ctx) }},
 		{"tokens", func() error { return g.Tokens.Close(ctx) }},
 		{"database", db.Close},
