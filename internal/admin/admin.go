@@ -23,6 +23,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/audit"
@@ -134,9 +135,10 @@ type Settings struct {
 // server holds what all handlers share.
 type server struct {
 	Deps
-	fields   fieldSet
-	streams  streams
-	document func() document // rendered at the first call: it takes longer than all else that New does
+	fields        fieldSet
+	streams       streams
+	graphQLSchema func() *ast.Schema // read at the first call
+	document      func() document    // rendered at the first call: it takes longer than all else that New does
 }
 
 // New returns the handler of everything under /client/v4. It does not clean paths, and expects them
@@ -159,6 +161,7 @@ func New(d Deps) http.Handler {
 	schemas := api.OpenAPI().Components.Schemas.Map()
 	delete(schemas, "ErrorModel")
 	delete(schemas, "ErrorDetail")
+	s.graphQLSchema = sync.OnceValue(newGraphQLSchema)
 	s.document = sync.OnceValue(func() document { return newDocument(api.OpenAPI()) })
 	return router
 }

@@ -389,6 +389,11 @@ func (s *server) sum(ctx context.Context, q reqlog.TotalsQuery) (r summed, err e
 	if !errors.Is(err, reqlog.ErrNotRolledUp) {
 		return r, err
 	}
+	return s.sumRows(ctx, q)
+}
+
+// sumRows asks rows.
+func (s *server) sumRows(ctx context.Context, q reqlog.TotalsQuery) (r summed, err error) {
 	r.rows = true
 	if r.RowSums, err = s.Log.SumRows(ctx, q); err != nil {
 		return r, err

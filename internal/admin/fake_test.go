@@ -432,7 +432,7 @@ func newObjects(t *testing.T) *object.Set {
 }
 
 // newGateways makes the gateways of the tests, over a real store.
-func newGateways(t *testing.T) *gateway.Set {
+func newGateways(t testing.TB) *gateway.Set {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sluice.yaml")
 	text := "accounts:\n  default: {aliases: [0123456789abcdef0123456789abcdef], gateways: {prod: {}}}\n  other: {gateways: {default: {}}}\n"

@@ -58,6 +58,7 @@ func routes() []route {
 		eventRoutes(),
 		helloRoutes(),
 		analyticsRoutes(),
+		graphQLRoutes(),
 		cacheRoutes(),
 		priceRoutes(),
 		statusRoutes(),

@@ -2,6 +2,7 @@ package reqlog
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -81,6 +82,7 @@ const (
 	GroupGateway   Group = "gateway"
 	GroupOutcome   Group = "outcome" // see Outcome
 	GroupErrorType Group = "error_type"
+	GroupMetadata  Group = "metadata" // all of an entry's metadata, as MetadataText writes it; only from rows
 )
 
 // OtherValue is the group of what was counted without a value of its own, since there were too many.
@@ -118,6 +120,8 @@ func (g Group) Of(e *sluice.LogEntry) string {
 		return Outcome(e)
 	case GroupErrorType:
 		return e.ErrorKind
+	case GroupMetadata:
+		return MetadataText(e.Metadata)
 	}
 	if key, ok := g.Meta(); ok {
 		value, _ := MetaOf(e, key)
@@ -138,6 +142,25 @@ func MetaOf(e *sluice.LogEntry, key string) (value string, found bool) {
 		}
 	}
 	return value, found
+}
+
+// MetadataText writes metadata as a JSON object, keys in their order; "" when there is none.
+func MetadataText(list []sluice.MetaValue) string {
+	if len(list) == 0 {
+		return ""
+	}
+	object := make(map[string]any, len(list))
+	for _, m := range list {
+		object[m.Key] = m.Value
+		if raw := json.RawMessage(m.Value); m.Kind != sluice.MetaString && json.Valid(raw) {
+			object[m.Key] = raw
+		}
+	}
+	b, err := json.Marshal(object)
+	if err != nil {
+		return "" // texts and valid JSON are written
+	}
+	return string(b)
 }
 
 // Outcome says in a word how an exchange went, so that each has one and only one: cached, ok, cancelled,

@@ -125,7 +125,7 @@ func (x *Index) newTally(q *reqlog.TotalsQuery) (*tally, error) {
 func groupKnown(g reqlog.Group) bool {
 	switch g {
 	case reqlog.GroupProvider, reqlog.GroupModel, reqlog.GroupKey, reqlog.GroupStatus, reqlog.GroupCache, reqlog.GroupGateway,
-		reqlog.GroupOutcome, reqlog.GroupErrorType:
+		reqlog.GroupOutcome, reqlog.GroupErrorType, reqlog.GroupMetadata:
 		return true
 	}
 	_, isMeta := g.Meta()
