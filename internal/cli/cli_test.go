@@ -356,9 +356,12 @@ func TestExportGoesOnAfterAnInterruption(t *testing.T) {
 	const list = "/gateways/default/logs?basis=requests&order_by_direction=asc&per_page=1000"
 	first := `{"result":[{"id":"1"},{"id":"2"}],"result_info":{"next":"n.2"}}`
 	broken := api(t, list+"\n"+first)
-	r := run(t, cli.Env{Environ: []string{"SLUICE_URL=" + broken.URL}}, "logs", "export", "-O", "x.jsonl")
+	r := run(t, cli.Env{Environ: []string{"SLUICE_URL=" + broken.URL}}, "logs", "export")
 	if r.code != 8 || !strings.Contains(r.err, "--cursor n.2") {
 		t.Fatalf("%+v", r)
+	}
+	if err := os.WriteFile("x.jsonl", []byte(r.out), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	whole := api(t, "/gateways/default/logs?basis=requests&cursor=n.2&order_by_direction=asc&per_page=1000\n"+
 		`{"result":[{"id":"3"}],"result_info":{"next":null}}`)

@@ -379,18 +379,31 @@ func (a *commands) bodyText(b *strings.Builder, name string, body *client.Body, 
 
 func (a *commands) exportCommand() *cobra.Command {
 	var l listFlags
+	var x exportFlags
 	var file, cursor string
-	c := a.command("export [filter]", "Write log entries to a file or pipe, as JSON lines or CSV, the oldest first", func(cmd *cobra.Command, given []string) error {
+	c := a.command("export [filter]", "Write log entries to a file or pipe, as JSON lines, CSV or Parquet, the oldest first", func(cmd *cobra.Command, given []string) error {
 		q, err := l.query(given, a.apiFields())
+		if err == nil {
+			err = a.formatOf(&x, file)
+		}
 		if err != nil {
 			return err
 		}
+		if x.asked() || file != "" && file != "-" && cursor == "" && l.limit == 0 && !a.flags.noHeader {
+			if cursor != "" || l.limit != 0 {
+				return usage("--cursor and --limit go with an export to a pipe, as JSON lines or CSV")
+			}
+			return a.exportByJob(cmd.Context(), &x, q, file)
+		}
+		a.flags.output = x.format
 		q.Cursor, q.Oldest = cursor, true
 		return a.export(cmd.Context(), q, l.limit, file)
 	})
-	c.Long = "Bodies are not part of it. Ctrl-C ends it between two pages and says how to go on."
-	c.Example = "sluice logs export > calls.jsonl\nsluice logs export --since 7d -o csv -O week.csv\nsluice logs export 'status:error' --fields id,created_at,error_text"
+	c.Long = "With -O the server writes the file as a job, and it is downloaded when it is whole: Ctrl-C ends the job and says how to go on.\n" +
+		"Without, entries come page by page, and Ctrl-C ends it between two. CSV is safe to open: what a program could run gets a ' in front."
+	c.Example = "sluice logs export > calls.jsonl\nsluice logs export --since 7d -O week.csv.gz\nsluice logs export 'range:30d' --format parquet -O logs.parquet"
 	l.add(c.Flags())
+	x.add(c.Flags())
 	c.Flags().IntVar(&l.limit, "limit", 0, "most entries; 0: all")
 	c.Flags().StringVarP(&file, "output-file", "O", "", "`file` to write to, in place of stdout")
 	c.Flags().StringVar(&cursor, "cursor", "", "go on where another export ended; the file is appended to")
@@ -400,12 +413,6 @@ func (a *commands) exportCommand() *cobra.Command {
 // export writes page by page, so that an interrupted one can go on.
 func (a *commands) export(ctx context.Context, q client.LogQuery, limit int, file string) error {
 	form := a.flags.output
-	if form == "table" {
-		form = "jsonl"
-	}
-	if form != "jsonl" && form != "csv" {
-		return usage("an export is -o jsonl or -o csv, not %s", form)
-	}
 	c, err := a.client()
 	if err != nil {
 		return err

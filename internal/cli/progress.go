@@ -45,7 +45,11 @@ func (p *progress) at(done int64, total *int64) {
 		of = p.app.sign(" of ≈ ") + p.app.count(*total)
 	}
 	rate := float64(done) / now.Sub(p.start).Seconds()
-	text := fmt.Sprintf("%s %s%s   %.0f/s", p.verb, p.app.count(done), of, rate)
+	p.put(fmt.Sprintf("%s %s%s   %.0f/s", p.verb, p.app.count(done), of, rate))
+}
+
+// put shows a line in place of the one before.
+func (p *progress) put(text string) {
 	if p.app.ErrTerminal {
 		p.drawn = true
 		fmt.Fprintf(p.app.Stderr, "\r\x1b[K%s", text)
