@@ -188,6 +188,36 @@ func (l *fakeLog) Totals(_ context.Context, q reqlog.TotalsQuery) ([]reqlog.Tota
 	return l.totals(q), nil
 }
 
+func (l *fakeLog) CountRows(context.Context, reqlog.CountQuery) (reqlog.RowCounts, error) {
+	return reqlog.RowCounts{}, l.err
+}
+
+func (l *fakeLog) Extremes(_ context.Context, q reqlog.Query) (reqlog.Extremes, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := reqlog.Extremes{Partial: l.partial > 0}
+	for _, row := range l.find(q) {
+		e := &row.Entry
+		in, _ := e.Usage.Get(sluice.Input)
+		out, _ := e.Usage.Get(sluice.Output)
+		if e.Priced {
+			widen(&x.Cost, e.Cost)
+		}
+		widen(&x.Duration, e.Timeline.End)
+		widen(&x.TokensIn, in)
+		widen(&x.TokensOut, out)
+		widen(&x.Tokens, in+out)
+	}
+	return x, l.err
+}
+
+func widen[T ~int64](s *reqlog.Span[T], v T) {
+	if !s.Known {
+		*s = reqlog.Span[T]{Least: v, Greatest: v, Known: true}
+	}
+	s.Least, s.Greatest = min(s.Least, v), max(s.Greatest, v)
+}
+
 func (l *fakeLog) SumRows(context.Context, reqlog.TotalsQuery) (reqlog.RowSums, error) {
 	return reqlog.RowSums{}, l.err
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -87,6 +86,9 @@ type LogsInfo struct {
 	MaxTokensIn  *int64 `json:"max_tokens_in,omitempty"`
 	MinTokensOut *int64 `json:"min_tokens_out,omitempty"`
 	MaxTokensOut *int64 `json:"max_tokens_out,omitempty"`
+
+	MinTotalTokens *int64 `json:"min_total_tokens,omitempty"`
+	MaxTotalTokens *int64 `json:"max_total_tokens,omitempty"`
 }
 
 // logsQuery is what a list's parameters ask the log for.
@@ -237,51 +239,31 @@ func (s *server) row(it *item, q *logsQuery) Row {
 	return Row{v, &s.fields, q.keep}
 }
 
-// extremes finds the least and the greatest of what meta_info asks for. A value stays unset when
-// there is none, or when looking for it took too long.
+// extremes finds the least and the greatest of what meta_info asks for. They stay unset when there are none,
+// or when looking at all entries took too long.
 func (s *server) extremes(ctx context.Context, q *logsQuery, info *LogsInfo) error {
-	for _, x := range []struct {
-		order reqlog.Order
-		field reqlog.Field
-		take  func(e *sluice.LogEntry, least bool)
+	x, err := s.Log.Extremes(ctx, q.Query)
+	if err != nil || x.Partial {
+		return err
+	}
+	if x.Cost.Known {
+		info.MinCost, info.MaxCost = &Money{x.Cost.Least, true}, &Money{x.Cost.Greatest, true}
+	}
+	if x.Duration.Known {
+		least, greatest := x.Duration.Least.Milliseconds(), x.Duration.Greatest.Milliseconds()
+		info.MinDuration, info.MaxDuration = &least, &greatest
+	}
+	for _, one := range []struct {
+		span      *reqlog.Span[int64]
+		low, high **int64
 	}{
-		{reqlog.OrderCost, reqlog.FieldCost, func(e *sluice.LogEntry, least bool) {
-			put(least, &info.MinCost, &info.MaxCost, Money{e.Cost, e.Priced})
-		}},
-		{reqlog.OrderDuration, reqlog.FieldDuration, func(e *sluice.LogEntry, least bool) {
-			put(least, &info.MinDuration, &info.MaxDuration, e.Timeline.End.Milliseconds())
-		}},
-		{reqlog.OrderTokensIn, reqlog.FieldTokensIn, func(e *sluice.LogEntry, least bool) {
-			n, _ := e.Usage.Get(sluice.Input)
-			put(least, &info.MinTokensIn, &info.MaxTokensIn, n)
-		}},
-		{reqlog.OrderTokensOut, reqlog.FieldTokensOut, func(e *sluice.LogEntry, least bool) {
-			n, _ := e.Usage.Get(sluice.Output)
-			put(least, &info.MinTokensOut, &info.MaxTokensOut, n)
-		}},
+		{&x.TokensIn, &info.MinTokensIn, &info.MaxTokensIn},
+		{&x.TokensOut, &info.MinTokensOut, &info.MaxTokensOut},
+		{&x.Tokens, &info.MinTotalTokens, &info.MaxTotalTokens},
 	} {
-		for _, least := range []bool{true, false} {
-			one := q.Query
-			one.Order, one.Desc, one.Limit, one.Offset, one.Cursor, one.Back = x.order, !least, 1, 0, "", false
-			// Only entries that know the value.
-			known := reqlog.Term{Field: x.field, Op: reqlog.OpGte, Values: []string{"0"}}
-			one.Filter.Terms = append(append([]reqlog.Term{}, q.Filter.Terms...), known)
-			p, err := s.Log.List(ctx, one)
-			if err != nil {
-				return fmt.Errorf("look for extremes: %w", err)
-			}
-			if len(p.Rows) == 1 && !p.Partial {
-				x.take(&p.Rows[0].Entry, least)
-			}
+		if one.span.Known {
+			*one.low, *one.high = &one.span.Least, &one.span.Greatest
 		}
 	}
 	return nil
-}
-
-func put[T any](least bool, low, high **T, v T) {
-	if least {
-		*low = &v
-	} else {
-		*high = &v
-	}
 }

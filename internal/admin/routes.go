@@ -55,6 +55,7 @@ func routes() []route {
 		gatewayRoutes(),
 		logRoutes(),
 		logChangeRoutes(),
+		logViewRoutes(),
 		eventRoutes(),
 		helloRoutes(),
 		analyticsRoutes(),

@@ -188,6 +188,10 @@ func (m *memory) Get(_ context.Context, account string, id sluice.ID) (Row, erro
 	return Row{}, &sluice.Error{Kind: sluice.KindNotFound, Msg: "no such row"}
 }
 
+func (m *memory) CountRows(context.Context, CountQuery) (RowCounts, error) { return RowCounts{}, nil }
+
+func (m *memory) Extremes(context.Context, Query) (Extremes, error) { return Extremes{}, nil }
+
 func (m *memory) SumRows(context.Context, TotalsQuery) (RowSums, error) {
 	return RowSums{}, nil
 }

@@ -295,6 +295,10 @@ type Reader interface {
 	Totals(ctx context.Context, q TotalsQuery) ([]Total, error)
 	// SumRows sums up from stored rows, as far as a bounded time goes.
 	SumRows(ctx context.Context, q TotalsQuery) (RowSums, error)
+	// CountRows counts stored rows, as far as a bounded time goes.
+	CountRows(ctx context.Context, q CountQuery) (RowCounts, error)
+	// Extremes looks for the least and the greatest of what the query's rows know, as far as a bounded time goes.
+	Extremes(ctx context.Context, q Query) (Extremes, error)
 	// CompleteUntil is the time before which no row will be added.
 	CompleteUntil(ctx context.Context) (time.Time, error)
 }

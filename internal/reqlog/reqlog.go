@@ -121,6 +121,8 @@ type Store interface {
 	Get(ctx context.Context, account string, id sluice.ID) (Row, error)
 	Totals(ctx context.Context, q TotalsQuery) ([]Total, error)
 	SumRows(ctx context.Context, q TotalsQuery) (RowSums, error)
+	CountRows(ctx context.Context, q CountQuery) (RowCounts, error)
+	Extremes(ctx context.Context, q Query) (Extremes, error)
 }
 
 // Stats are the log's own numbers; counts are since the start of the process.

@@ -35,6 +35,7 @@ func Log(t *testing.T, open func(*testing.T) reqlog.Store) {
 		{"orders", logOrders},
 		{"filters", logFilters},
 		{"totals", logTotals},
+		{"counts", logCounts},
 		{"trim", logTrim},
 		{"refusals", logRefusals},
 	} {
