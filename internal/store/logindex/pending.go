@@ -252,7 +252,7 @@ func (p *part) writePending(ctx context.Context) error {
 		}
 	}
 	for k, c := range p.pending.cells {
-		if k.question >= questionMeta {
+		if max(k.question, -k.question) >= questionCharge { // what no kind tells
 			s.add(grainKey{k, grainMinute}, c)
 		}
 	}

@@ -22,13 +22,16 @@ func everyTotal(t *testing.T, x *Index) map[string][]reqlog.Total {
 			reqlog.GroupGateway, reqlog.GroupMeta("team"),
 		} {
 			for _, every := range []time.Duration{7 * time.Minute, time.Hour, 0} {
-				list, err := x.Totals(t.Context(), reqlog.TotalsQuery{
+				q := reqlog.TotalsQuery{
 					Account: "acme", Gateway: gateway, Group: group, Every: every, From: noon().Add(-time.Hour), To: noon().Add(4 * time.Hour),
-				})
-				if err != nil {
-					t.Fatal(err)
 				}
-				all[fmt.Sprint(gateway, " by ", group, " every ", every)] = list
+				for _, q.PerAttempt = range []bool{false, true} {
+					list, err := x.Totals(t.Context(), q)
+					if err != nil {
+						t.Fatal(err)
+					}
+					all[fmt.Sprint(gateway, " by ", group, " every ", every, map[bool]string{true: ", attempts"}[q.PerAttempt])] = list
+				}
 			}
 		}
 	}
@@ -58,6 +61,15 @@ func TestCountsAreTheSameOnceWritten(t *testing.T) {
 			e.Timeline.End = time.Duration(rng.IntN(1e10))
 			e.Cache = sluice.CacheStatus(rng.IntN(3))
 			e.Metadata = []sluice.MetaValue{{Key: "team", Value: fmt.Sprint(rng.IntN(5))}}
+			if i%6 == 0 {
+				failed := sluice.Attempt{Provider: "p9", Model: "model-1", Status: 503, Cause: "status"}
+				e.Attempts = []sluice.Attempt{failed, {Provider: e.Provider, Model: e.Model, Status: e.Status}}
+			}
+			if i%7 == 0 {
+				charge := sluice.Charge{Model: "adviser"}
+				charge.Usage.Set(sluice.Output, int64(i))
+				e.Charges = []sluice.Charge{charge}
+			}
 			entries = append(entries, e)
 			if i%97 == 0 { // its row is replaced
 				e.Model = "replaced"
