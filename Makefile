@@ -96,7 +96,13 @@ sdk: build ## the providers' own SDKs through the binary, compared with direct c
 e2e: build ## the binary against scripted upstreams: kills, full disks, broken streams
 	@echo "== end to end"
 	@mkdir -p $(RESULTS)
-	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./e2e/... ./golden/... ./edges/...
+	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./e2e/... ./golden/... ./edges/... ./truth/...
+
+CALLS ?= 50000
+
+.PHONY: truth
+truth: build ## CALLS mixed calls, some over restarts and kills: every total equals what the driver counted
+	@cd test && SLUICE_TRUTH_CALLS=$(CALLS) SLUICE_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 60m -v ./truth/...
 
 .PHONY: fuzz
 fuzz: ## fuzz every target, minutes each (FUZZTIME, FUZZTIME_NETWORK, ARGS='-match REGEXP')
