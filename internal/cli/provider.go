@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,7 +22,7 @@ func (a *commands) providerCommand() *cobra.Command {
 	c := a.command("provider", "Store provider keys in a gateway, and test them", nil)
 	c.Long = "A stored key is shown to the provider for callers who bring none and have a gateway token. Nothing can read it back."
 	c.Example = "sluice provider add openai --from-env\nsluice provider list\nsluice provider test openai"
-	c.AddCommand(a.providerListCommand(), a.providerAddCommand(), a.providerTestCommand(), a.providerRemoveCommand())
+	c.AddCommand(a.providerListCommand(), a.providerAddCommand(), a.providerTestCommand(), a.providerRemoveCommand(), a.customCommand())
 	return c
 }
 
@@ -36,6 +35,8 @@ type keyFlags struct {
 	hosts   []string
 	limit   string
 	replace bool
+	region  string
+	place   string // Azure's resource
 }
 
 // fromTheUsual is what --from-env means where it names no variable.
@@ -53,11 +54,14 @@ func (a *commands) providerAddCommand() *cobra.Command {
 		return args(1, 1)(cmd, given)
 	}
 	c.Long = "The key comes from stdin, or with --from-env from the variable in which the provider's own tools look for it; never from an\n" +
-		"argument, which others on the machine can see. Several keys may have one alias: each but the first is added with --weight, and\n" +
+		"argument, which others on the machine can see. A key of several parts is a JSON object: an AWS key, or\n" +
+		"a service account of Google's; docs/keys.md shows them. Several keys may have one alias: each but the first is added with --weight, and\n" +
 		"they share the calls. --replace puts the key in the place of the one that is there."
 	c.Example = "sluice provider add openai --from-env\n" +
 		"sluice provider add anthropic --alias prod < key.txt\n" +
-		"sluice provider add azure-openai --host myresource.openai.azure.com --from-env=AZURE_KEY"
+		"sluice provider add azure-openai --resource myresource --from-env=AZURE_KEY\n" +
+		"sluice provider add aws-bedrock --from-env --region us-east-1\n" +
+		"sluice provider add google-vertex-ai --region europe-west4 < service-account.json"
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&flags.env, "from-env", "", "take the key from the environment, where it is named after the provider (OPENAI_API_KEY), or from the `variable` that is given behind =")
@@ -67,6 +71,8 @@ func (a *commands) providerAddCommand() *cobra.Command {
 	f.IntVar(&flags.weight, "weight", 0, "`share` of the calls, 1 to 1000, beside other keys of the same alias")
 	f.StringSliceVar(&flags.hosts, "host", nil, "`hosts` that the key may be sent to besides the provider's own; for providers whose calls name the host, such as azure-openai")
 	f.StringVar(&flags.limit, "rate-limit", "", "most calls with this key in a time, as `calls/time`: 100/1m")
+	f.StringVar(&flags.region, "region", "", "`region` of an AWS key or a service account, where it does not name one")
+	f.StringVar(&flags.place, "resource", "", "Azure `resource` that the key is of: the first part of its host name")
 	f.BoolVar(&flags.replace, "replace", false, "replace the key that has the alias")
 	return c
 }
@@ -96,6 +102,9 @@ func (a *commands) addKey(ctx context.Context, provider string, flags *keyFlags)
 		return err
 	}
 	if n.Secret, err = a.providerSecret(provider, flags.env); err != nil {
+		return err
+	}
+	if n.Secret, err = flags.completed(n.Secret); err != nil {
 		return err
 	}
 	c, err := a.client()
@@ -182,6 +191,9 @@ func (a *commands) providerSecret(provider, env string) (sluice.Secret, error) {
 	names := []string{env}
 	if env == fromTheUsual {
 		names = usualVariables(provider)
+		if key, found, err := a.cloudKey(provider); found || err != nil {
+			return key, err
+		}
 	}
 	for _, name := range names {
 		if value := strings.TrimSpace(a.getenv(name)); value != "" {
@@ -202,9 +214,13 @@ func (a *commands) keyFromStdin(provider string) (sluice.Secret, error) {
 		}
 	}
 	const longest = 16 << 10
-	line, err := bufio.NewReader(io.LimitReader(a.Stdin, longest)).ReadString('\n')
-	if err != nil && err != io.EOF {
+	text, err := io.ReadAll(io.LimitReader(a.Stdin, longest))
+	if err != nil {
 		return sluice.Secret{}, fmt.Errorf("read the key from stdin: %w", err)
+	}
+	line := strings.TrimSpace(string(text))
+	if !strings.HasPrefix(line, "{") { // a key of several parts has several lines
+		line, _, _ = strings.Cut(line, "\n")
 	}
 	value := sluice.NewSecret(strings.TrimSpace(line))
 	if value.IsZero() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/credential"
 )
 
 // CustomPrefix stands before the slug of a custom provider wherever a call names it
@@ -316,7 +317,7 @@ func mayAdd(name string) bool {
 func (c *Custom) provider(b base) (*Provider, error) {
 	m := wireMeters()
 	p := &Provider{
-		Slug: c.Segment(), Name: c.Name, Base: c.BaseURL, Strip: []string{"v1"}, Auth: customAuth(c),
+		Slug: c.Segment(), Name: c.Name, Base: c.BaseURL, Strip: []string{"v1"}, Auth: customAuth(c, b),
 		Endpoints: customEndpoints(m), Source: "custom",
 		base: b, custom: true, exact: true, guarded: true,
 		since: c.Created, off: !c.Enabled, broken: c.Fault != "", adds: c.fields(),
@@ -325,7 +326,7 @@ func (c *Custom) provider(b base) (*Provider, error) {
 }
 
 // customAuth is where the credential of a custom provider stands: of callers wherever they are used to put one.
-func customAuth(c *Custom) Auth {
+func customAuth(c *Custom, b base) Auth {
 	a := bearer()
 	if c.AuthHeader != "" {
 		a = Auth{Header: c.AuthHeader, Scheme: c.AuthScheme}
@@ -335,6 +336,12 @@ func customAuth(c *Custom) Auth {
 			a.Also = append(a.Also, name)
 		}
 	}
+	// Most list their models at the place that OpenAI's dialect has for that.
+	test := Call{Method: "GET", Path: "v1/models", Header: sluice.Header{{Name: "Accept", Value: "application/json"}}}
+	if version := b.prefix[strings.LastIndexByte(b.prefix, '/')+1:]; len(version) > 1 && version[0] == 'v' && strings.Trim(version[1:], "0123456789") == "" {
+		test.Path = "models"
+	}
+	a.Test = func(*credential.Key) (Call, bool) { return test, true }
 	return a
 }
 

@@ -316,7 +316,7 @@ func (p *Provider) Usable() error {
 	case p.off:
 		return &sluice.Error{
 			Kind: sluice.KindNoProvider, Msg: "the custom provider " + p.Slug + " is not enabled",
-			Hint: "enable it: sluice custom-provider set " + strings.TrimPrefix(p.Slug, CustomPrefix) + " --enable",
+			Hint: "enable it: sluice provider custom set " + strings.TrimPrefix(p.Slug, CustomPrefix) + " --enable",
 		}
 	case p.broken:
 		return &sluice.Error{
