@@ -36,6 +36,7 @@
 //	3  internal/store/answers   cached answers: memory over disk
 //	3  internal/store/sqlstore  what operators make, in a database: gateways, tokens
 //	3  internal/client          the public API as Go calls
+//	3  internal/metrics         counters for Prometheus, by what has ended
 //	4  internal/app             wiring, top to bottom
 //	4  internal/store/storetest  proof of what level 2 declares, run by every implementation
 //	4  internal/credential/credentialtest  the other side of signatures and service accounts, for tests

@@ -31,6 +31,7 @@ import (
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/job"
+	"github.com/sluicehq/sluice/internal/metrics"
 	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
@@ -113,6 +114,8 @@ type App struct {
 	applying  sync.Mutex   // one change of the proxy's settings at a time
 	data      http.Handler // the data plane, for what net/http has read
 	admin     http.Handler
+	metrics   http.Handler
+	recorder  *metrics.Recorder
 	servers   []*listener
 	ready     atomic.Bool
 	stopping  chan struct{} // closed when shutdown begins
@@ -126,7 +129,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	a := &App{options: o, started: time.Now(), stopping: make(chan struct{}), first: &loaded.Config, priceNow: make(chan struct{}, 1)}
+	a := &App{options: o, recorder: metrics.New(), started: time.Now(), stopping: make(chan struct{}), first: &loaded.Config, priceNow: make(chan struct{}, 1)}
 	a.level = &slog.LevelVar{}
 	a.logger = newLogger(o.Stderr, loaded.Config.Log.Format, a.level)
 	a.loaded.Store(loaded)
@@ -192,6 +195,7 @@ func (a *App) open(ctx, base context.Context) error {
 	if err := a.openJobs(ctx, c); err != nil {
 		return err
 	}
+	a.metrics = onFirstUse(a.newMetrics)
 	a.admin = onFirstUse(func() http.Handler { return admin.New(a.adminDeps()) })
 	return a.openFronts(ctx, base, c)
 }
@@ -275,7 +279,7 @@ func (a *App) openLog(ctx context.Context, c *config.Config, budget reqlog.Budge
 	}
 	a.log, err = reqlog.Open(ctx, reqlog.Options{
 		Dir: filepath.Join(dir, "segments"), QueueBytes: int64(c.Log.QueueBytes), Durability: durability(c.Log.Durability),
-		FsyncEvery: c.Log.FsyncEvery, Retention: retention(c), Budget: budget, Logger: a.logger,
+		FsyncEvery: c.Log.FsyncEvery, Retention: retention(c), Budget: budget, Logger: a.logger, Observe: a.recorder.Observe,
 		Crashed: a.crashed,
 	}, a.estimates.Watch(a.index))
 	if err != nil {

@@ -44,6 +44,8 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		own = http.StripPrefix(base, a.admin)
 	case rt.control && path == "/healthz":
 		own = plain(http.StatusOK, "ok\n")
+	case rt.control && path == "/metrics":
+		own = a.metrics
 	case rt.control && path == "/readyz":
 		own = a.readiness()
 	case path == "/" || path == "":
@@ -104,7 +106,7 @@ func (rt *router) welcome() string {
 		text += "Point an SDK's base URL at /v1/{account}/{gateway}/{provider}, for example /v1/default/default/openai.\n"
 	}
 	if rt.control {
-		text += "Management API: /client/v4 (its OpenAPI document: /client/v4/openapi.json). Health: /healthz, /readyz.\n"
+		text += "Management API: /client/v4 (its OpenAPI document: /client/v4/openapi.json). Health: /healthz, /readyz; for Prometheus: /metrics.\n"
 	}
 	return text
 }

@@ -40,6 +40,7 @@ type Config struct {
 	Audit     Audit               `key:"audit"`
 	WebSocket WebSocket           `key:"websocket"`
 	Log       Log                 `key:"log"`
+	Metrics   Metrics             `key:"metrics"`
 	Jobs      Jobs                `key:"jobs"`
 }
 
@@ -221,6 +222,12 @@ type Log struct {
 	MinFree    Bytes         `key:"min_free" default:"512MB" help:"free disk space below which the log gives way: oldest entries, then bodies, then rows"`
 	Metadata   []string      `key:"metadata" restart:"yes" help:"metadata keys whose values are summed up as they come, for charts; 3 at most, counted from then on"`
 	WhenFull   string        `key:"when_full" enum:"DELETE_OLDEST,STOP_INSERTING" default:"DELETE_OLDEST" help:"at max_rows or max_bytes: DELETE_OLDEST or STOP_INSERTING"`
+}
+
+// Metrics is about /metrics, for Prometheus.
+type Metrics struct {
+	Access string        `key:"access" enum:"token,open" default:"token" help:"token: the admin token or metrics.token is needed to scrape; open: anybody who reaches the listener may"`
+	Token  sluice.Secret `key:"token" help:"a token that may scrape, and nothing else"`
 }
 
 // Jobs is about long work: exports, backups and the like.

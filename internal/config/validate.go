@@ -35,6 +35,7 @@ func (c *Config) problems() []Problem {
 	k.listeners()
 	k.basePath()
 	k.secret("admin_token", c.AdminToken)
+	k.secret("metrics.token", c.Metrics.Token)
 	k.tls()
 	k.accounts()
 	k.hosts()

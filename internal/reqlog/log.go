@@ -38,8 +38,11 @@ type Options struct {
 	Durability Durability
 	FsyncEvery time.Duration // 0: one second
 	Retention  Retention
-	Budget     Budget // for bodies that are being captured; nil: no bound
-	Logger     *slog.Logger
+	// Observe is called with each exchange as it ends, once, by whom it is of: it must be quick and keep nothing. nil:
+	// nobody asks.
+	Observe func(e *sluice.LogEntry)
+	Budget  Budget // for bodies that are being captured; nil: no bound
+	Logger  *slog.Logger
 	// Crashed completes the entry of an exchange that a dead process left open, before it is stored. nil: there
 	// is nothing to add.
 	Crashed func(e *sluice.LogEntry)
@@ -217,7 +220,7 @@ type Ticket uint64
 // entry; from the same Exchange, before Reset, it keeps the bodies. countOnly: log collection is off, so
 // only roll-ups see it and bodies are not stored.
 func (l *Log) End(x *Exchange, countOnly bool) Ticket {
-	e, lost := &x.Entry, !countOnly && l.rowsOff.Load()
+	e, lost, first := &x.Entry, !countOnly && l.rowsOff.Load(), !x.ended
 	if countOnly || lost {
 		x.Bodies[0].discard()
 		x.Bodies[1].discard()
@@ -234,6 +237,9 @@ func (l *Log) End(x *Exchange, countOnly bool) Ticket {
 	x.Bodies[0].settle()
 	x.Bodies[1].settle()
 	l.count(x, countOnly, lost || noRoom)
+	if first && l.o.Observe != nil {
+		l.o.Observe(&x.Entry)
+	}
 	if ticket == 0 {
 		l.lostCounts.Add(1)
 	}
