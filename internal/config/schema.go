@@ -117,6 +117,7 @@ func sampleExamples() map[string]string {
 		"base_path":                             "/ai",
 		"admin_token":                           "${SLUICE_ADMIN_SECRET}",
 		"master_key":                            "${SLUICE_MASTER_SECRET}",
+		"metrics.token":                         "${SLUICE_SCRAPE_SECRET}",
 		"vault.key_file":                        "/etc/sluice/master.key",
 		"tls.cert":                              "/etc/sluice/tls.crt",
 		"tls.key":                               "/etc/sluice/tls.key",
