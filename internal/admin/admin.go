@@ -45,6 +45,8 @@ type Log interface {
 	reqlog.Reader
 	// Follow yields the records after from and waits for more, until ctx ends.
 	Follow(ctx context.Context, from reqlog.Pos) iter.Seq2[reqlog.Record, error]
+	// Deleted reports whether an exchange was deleted, as far as CompleteUntil has asked: Follow may still find it.
+	Deleted(ctx context.Context, id sluice.ID) (bool, error)
 	// Head returns the position after the last record.
 	Head() reqlog.Pos
 	// Watch makes the log note more of what runs, until stop is called; see Changed.

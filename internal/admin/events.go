@@ -159,6 +159,9 @@ func (s *server) followEvents(ctx context.Context, in *EventsInput) (*huma.Strea
 	if !wants(kindLogs) {
 		t.subs = nil
 	}
+	if wants(kindJobs) {
+		t.jobs, t.process = s.Jobs, in.process
+	}
 	if wants(kindHello) && s.Hello != nil {
 		t.hello = s.Hello
 		t.sees = func(m *hello.Miss) bool { return seesMiss(m, a.ID, in.process) }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -451,12 +452,7 @@ func TestCorrectionsAreUpdates(t *testing.T) {
 	s.want("tick", "")
 	shown, hidden := entryAt(&b.ids, 0), entryAt(&b.ids, 0)
 	hidden.Feedback = 1
-	correct := func(e sluice.LogEntry) {
-		b.log.mu.Lock()
-		defer b.log.mu.Unlock()
-		b.log.records = append(b.log.records, reqlog.Record{Kind: reqlog.KindEntry, Pos: posOf(len(b.log.records)), Entry: e, Corrects: true})
-		b.log.more.Broadcast()
-	}
+	correct := func(e sluice.LogEntry) { b.log.said(reqlog.Record{Kind: reqlog.KindEntry, Entry: e, Corrects: true}) }
 	b.log.add(reqlog.KindEntry, shown, hidden)
 	s.want("close", shown.ID.String())
 	hidden.Score, hidden.Scored = 0.5, true
@@ -514,5 +510,73 @@ func TestRecentIDsForgetTheOldest(t *testing.T) {
 	}
 	if r.has(all[0]) || !r.has(all[1]) || !r.has(all[maxRecent]) {
 		t.Error("the oldest is to be forgotten, and no other")
+	}
+}
+
+func TestWhatPeopleSayIsAnUpdate(t *testing.T) {
+	b := newBench(t)
+	s := b.follow("")
+	s.want("tick", "")
+	e := entryAt(&b.ids, 0)
+	b.log.add(reqlog.KindEntry, e)
+	s.want("close", e.ID.String())
+	e.Feedback = -1
+	if err := b.log.Patch(t.Context(), reqlog.ChangeFeedback, &e); err != nil {
+		t.Fatal(err)
+	}
+	said := reqlog.Record{Kind: reqlog.KindPatch, Changes: reqlog.ChangeFeedback, Entry: sluice.LogEntry{ID: e.ID, Account: "default", Feedback: -1}}
+	b.log.said(said)
+	if g := s.want("update", e.ID.String()); g.data["log"].(map[string]any)["model"] != e.Model {
+		t.Errorf("the update has what was said and not the row: %v", g.data)
+	}
+	said.Entry.Account = "other"
+	b.log.said(said)
+	b.log.said(reqlog.Record{Kind: reqlog.KindDelete, Entry: sluice.LogEntry{ID: e.ID, Account: "other"}, IDs: []sluice.ID{e.ID}})
+	b.log.said(reqlog.Record{Kind: reqlog.KindDelete, Entry: sluice.LogEntry{ID: e.ID, Account: "default"}, IDs: []sluice.ID{e.ID}})
+	g := s.want("delete", "")
+	if ids, _ := g.data["ids"].([]any); len(ids) != 1 || ids[0] != e.ID.String() {
+		t.Errorf("%+v", g)
+	}
+}
+
+func TestWhatWasDeletedIsNotToldAgain(t *testing.T) {
+	b := newBench(t)
+	gone, kept := entryAt(&b.ids, 0), entryAt(&b.ids, 0)
+	b.log.add(reqlog.KindEntry, gone, kept)
+	b.log.deleted = map[sluice.ID]bool{gone.ID: true}
+	s := b.follow("", "Last-Event-ID", "0-0-0")
+	s.want("tick", "")
+	s.want("close", kept.ID.String())
+}
+
+func TestJobsAreEvents(t *testing.T) {
+	wait := make(chan struct{})
+	jobs := newJobs(t, job.Kind{Name: "slow", Run: func(ctx context.Context, r *job.Run) error {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}})
+	b := newBench(t, func(d *Deps) { d.Jobs = jobs })
+	_, err := jobs.Start(t.Context(), job.Spec{Account: "other", Kind: "slow", Actor: "test", Input: struct{}{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := jobs.Start(t.Context(), job.Spec{Account: "default", Kind: "slow", Actor: "test", Input: struct{}{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := b.follow("kinds=jobs")
+	s.want("tick", "")
+	if g := s.want("job", ""); g.id != "" || g.data["id"] != j.ID {
+		t.Errorf("%+v", g)
+	}
+	close(wait)
+	for state := ""; state != "done"; {
+		g := s.want("job", "")
+		if state, _ = g.data["state"].(string); g.data["id"] != j.ID {
+			t.Fatalf("%+v", g)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/hello"
+	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/people"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
@@ -32,6 +33,8 @@ type tail struct {
 	queue   *eventQueue
 	token   *auth.Token     // that let the caller in; nil: none did
 	session *people.Session // likewise
+	jobs    *job.Runner     // nil: jobs are not told of
+	process bool            // jobs of the whole process are told of, too
 	hello   *hello.Ring     // nil: first-run hints are not told of
 	sees    func(m *hello.Miss) bool
 	guide   *guide
@@ -44,7 +47,8 @@ type tail struct {
 	// mu is held while something is looked up and told, so that nothing is told of a request that runs
 	// behind its end.
 	mu      sync.Mutex
-	changed uint64 // what of running requests is told, for log.Changed
+	patched recentIDs // exchanges that people said something of
+	changed uint64    // what of running requests is told, for log.Changed
 }
 
 // start decides where to begin: behind the event last, or at the end of the log.
@@ -89,6 +93,9 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 		feed(t.follow)
 	}
 	feed(t.watch)
+	if t.jobs != nil {
+		feed(t.followJobs)
+	}
 	defer feeding.Wait()
 	defer cancel()
 
@@ -134,6 +141,11 @@ func (t *tail) serve(ctx context.Context, w http.ResponseWriter) {
 
 // follow reads the log into the queue until ctx ends.
 func (t *tail) follow(ctx context.Context) {
+	if t.from.Less(t.live) {
+		if _, err := t.log.CompleteUntil(ctx); err != nil { // for Deleted to know all that history holds
+			t.logger.WarnContext(ctx, "event stream begins without a whole index", "error", err)
+		}
+	}
 	for ctx.Err() == nil {
 		gone := false
 		for rec, err := range t.log.Follow(ctx, t.from) {
@@ -165,6 +177,22 @@ func (t *tail) restart(ctx context.Context) {
 	t.live = t.from
 	t.queue.move(func(p *place) { p.log = t.from })
 	t.queue.put(ctx, event{kind: "resync", place: t.queue.place(), data: []byte(`{"reason":"the position is no longer in the log"}`)}, true)
+}
+
+// followJobs tells of jobs until ctx ends: first of those that have not ended, so that nobody misses a state. The
+// events move no position.
+func (t *tail) followJobs(ctx context.Context) {
+	for j := range t.jobs.Watch(ctx) {
+		if j.Account != t.account && (j.Account != "" || !t.process) {
+			continue
+		}
+		data, err := json.Marshal(viewJob(&j))
+		if err != nil {
+			t.logger.ErrorContext(ctx, "job not shown", "job", j.ID, "error", err)
+			continue
+		}
+		t.queue.put(ctx, event{kind: "job", data: data}, false)
+	}
 }
 
 // watch tells of what is not in the log until ctx ends: requests that run, calls that came to nothing.
@@ -255,11 +283,8 @@ func (t *tail) record(ctx context.Context, rec *reqlog.Record) {
 	defer t.mu.Unlock()
 	history := rec.Pos.Less(t.live)
 	var events []event
-	shown := rec.Kind == reqlog.KindEntry || rec.Kind == reqlog.KindOpen
-	if shown && rec.Entry.Account == t.account && !rec.CountOnly {
-		for _, s := range t.subs {
-			events = append(events, t.recorded(ctx, s, rec)...)
-		}
+	if rec.Entry.Account == t.account && !rec.CountOnly {
+		events = t.eventsOf(ctx, rec, history)
 	}
 	at := t.queue.place()
 	for i := range events {
@@ -271,6 +296,56 @@ func (t *tail) record(ctx context.Context, rec *reqlog.Record) {
 		t.queue.put(ctx, events[i], history)
 	}
 	t.queue.move(func(p *place) { p.log = behind(rec.Pos) })
+}
+
+// eventsOf makes what is to be told of a record of the account.
+func (t *tail) eventsOf(ctx context.Context, rec *reqlog.Record, history bool) (events []event) {
+	id := rec.Entry.ID
+	switch rec.Kind {
+	case reqlog.KindDelete:
+		return t.deleted(rec.IDs)
+	case reqlog.KindPatch:
+		t.patched.add(id)
+		row, err := t.log.Get(ctx, t.account, id)
+		if err != nil || row.Entry.Ending == sluice.EndingInFlight {
+			return nil // it is no more, or not yet: its close event will tell
+		}
+		rec = &reqlog.Record{Kind: reqlog.KindEntry, Corrects: true, Entry: row.Entry}
+	case reqlog.KindEntry, reqlog.KindOpen:
+		if rec.Kind == reqlog.KindEntry && t.patched.has(id) { // the row has more than the record
+			if row, err := t.log.Get(ctx, t.account, id); err == nil {
+				rec = &reqlog.Record{Kind: rec.Kind, Corrects: rec.Corrects, Entry: row.Entry}
+			}
+		}
+	default:
+		return nil
+	}
+	for _, s := range t.subs {
+		events = append(events, t.recorded(ctx, s, rec)...)
+	}
+	if history && len(events) > 0 {
+		if gone, err := t.log.Deleted(ctx, id); gone || err != nil {
+			return nil // rather a gap than what nobody is to see any more
+		}
+	}
+	return events
+}
+
+// deleted tells that exchanges are no longer to be shown, whoever shows them.
+func (t *tail) deleted(ids []sluice.ID) []event {
+	data := []byte(`{"ids":[`)
+	for i, id := range ids {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = append(data, '"')
+		data = append(data, id.String()...)
+		data = append(data, '"')
+		for _, s := range t.subs {
+			delete(s.open, id)
+		}
+	}
+	return []event{{kind: "delete", data: append(data, "]}"...)}}
 }
 
 // behind returns the position after the record at p: what an event's id is, so that a client that

@@ -52,6 +52,7 @@ type fakeLog struct {
 
 	running  []sluice.LogEntry // changes, in order
 	watchers int
+	deleted  map[sluice.ID]bool
 }
 
 func newFakeLog() *fakeLog {
@@ -171,7 +172,8 @@ func (l *fakeLog) Get(_ context.Context, account string, id sluice.ID) (reqlog.R
 		return reqlog.Row{}, l.err
 	}
 	for i := len(l.records) - 1; i >= 0; i-- {
-		if e := &l.records[i].Entry; e.ID == id && e.Account == account {
+		kind := l.records[i].Kind
+		if e := &l.records[i].Entry; e.ID == id && e.Account == account && kind != reqlog.KindPatch && kind != reqlog.KindDelete {
 			return l.row(e), nil
 		}
 	}
@@ -230,6 +232,12 @@ func (l *fakeLog) Head() reqlog.Pos {
 	return posOf(len(l.records))
 }
 
+func (l *fakeLog) Deleted(_ context.Context, id sluice.ID) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.deleted[id], nil
+}
+
 func (l *fakeLog) Watch() func() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -239,6 +247,15 @@ func (l *fakeLog) Watch() func() {
 		defer l.mu.Unlock()
 		l.watchers--
 	}
+}
+
+// said adds a record of what people said, or removed.
+func (l *fakeLog) said(r reqlog.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.Pos = posOf(len(l.records))
+	l.records = append(l.records, r)
+	l.more.Broadcast()
 }
 
 // runs makes an exchange one that runs, or changes it.

@@ -60,6 +60,13 @@ func (l *Log) Follow(ctx context.Context, from Pos) iter.Seq2[Record, error] {
 	}
 }
 
+// Deleted reports whether an exchange was deleted, as far as the index is: Follow may still find what the files
+// hold of it. It waits for nothing; CompleteUntil brings the index forward.
+func (l *Log) Deleted(ctx context.Context, id sluice.ID) (bool, error) {
+	gone, err := l.store.Erased(ctx, []sluice.ID{id})
+	return err == nil && gone[0], err
+}
+
 // gone reports whether retention has removed from's segment.
 func (l *Log) gone(from Pos) bool {
 	if from == (Pos{}) || l.catalog.get(from.Segment) != nil {

@@ -24,6 +24,8 @@ type sseEvent struct {
 		Log     *gateway.Row `json:"log"`
 		Path    string       `json:"path"`
 		Cause   string       `json:"cause"`
+		IDs     []string     `json:"ids"`
+		State   string       `json:"state"`
 	}
 }
 
@@ -305,5 +307,50 @@ func TestFailedFirstCallsAreExplained(t *testing.T) {
 	defer again.Body.Close()
 	if again.StatusCode != 200 {
 		t.Errorf("%s: %d", url, again.StatusCode)
+	}
+}
+
+// change makes a call of the management API that changes something.
+func change(t *testing.T, g *gateway.Gateway, method, path, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.Addr+"/client/v4/accounts/default/ai-gateway"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, text)
+	}
+}
+
+func TestWhatPeopleChangeIsToldToWhoFollows(t *testing.T) {
+	up := upstream.New(t, upstream.JSON(200, answered))
+	g := gateway.Start(t, gateway.Options{Config: "providers: {openai: {base_url: \"http://" + up.Addr + "/v1\"}}\n"})
+	f := follow(t, g, "", "")
+	begin := f.want("tick").id
+	g.Post("openai", "chat/completions", chat)
+	g.Post("openai", "chat/completions", chat)
+	gone, kept := f.want("close").data.Log.ID, f.want("close").data.Log.ID
+	change(t, g, http.MethodPatch, "/gateways/default/logs/"+kept, `{"feedback":1}`)
+	if e := f.want("update"); e.data.Log.ID != kept || e.data.Log.Model == "" {
+		t.Errorf("update of %s", e.data.Log)
+	}
+	change(t, g, http.MethodDelete, "/gateways/default/logs/"+gone, "")
+	if e := f.want("delete"); len(e.data.IDs) != 1 || e.data.IDs[0] != gone {
+		t.Errorf("deleted %v", e.data.IDs)
+	}
+	change(t, g, http.MethodPost, "/logs/export", `{"format":"jsonl"}`)
+	for state := ""; state != "done"; {
+		state = f.want("job").data.State
+	}
+	// Who comes back from before does not see what was deleted.
+	f = follow(t, g, "kinds=logs", begin)
+	if e := f.want("close"); e.data.Log.ID != kept {
+		t.Errorf("told of %s again, which was deleted", e.data.Log.ID)
 	}
 }
