@@ -47,18 +47,25 @@ func prices() map[string]price {
 // costOf is what u costs: each class at its price, the sum rounded once, half up. known is false where the model
 // has no price.
 func costOf(provider, model string, u usage) (cost nano, known bool) {
-	p, known := prices()[provider+"/"+model]
-	if !known {
-		return 0, false
-	}
-	read, w5, w1 := u["cache_read"], u["cache_write_5m"], u["cache_write_1h"]
+	return costOfAll(provider, map[string]usage{model: u})
+}
+
+// costOfAll is what one attempt costs in which several models had a part: the sum over all is rounded.
+func costOfAll(provider string, all map[string]usage) (cost nano, known bool) {
 	sum := new(big.Int)
 	add := func(n, at int64) { sum.Add(sum, new(big.Int).Mul(big.NewInt(n), big.NewInt(at))) }
-	add(u["input"]-read-w5-w1, p.input)
-	add(u["output"], p.output)
-	add(read, or(p.cacheRead, p.input))
-	add(w5, or(p.write5m, p.input))
-	add(w1, or(p.write1h, or(p.write5m, p.input)))
+	for model, u := range all {
+		p, known := prices()[provider+"/"+model]
+		if !known {
+			return 0, false
+		}
+		read, w5, w1 := u["cache_read"], u["cache_write_5m"], u["cache_write_1h"]
+		add(u["input"]-read-w5-w1, p.input)
+		add(u["output"], p.output)
+		add(read, or(p.cacheRead, p.input))
+		add(w5, or(p.write5m, p.input))
+		add(w1, or(p.write1h, or(p.write5m, p.input)))
+	}
 	return rounded(sum, 1_000_000), true
 }
 

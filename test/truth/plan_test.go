@@ -36,7 +36,14 @@ type row struct {
 	cost     nano
 	priced   bool
 	tries    []try
+	charges  []charge
 	unlogged bool // counted, with no row
+}
+
+// charge is what another model was asked by the one that answered.
+type charge struct {
+	model string
+	usage usage
 }
 
 // call is a request as it is sent.
@@ -210,6 +217,7 @@ func (d *dice) next() []*call {
 		{8, d.retried},
 		{8, d.fallenBack},
 		{8, d.custom},
+		{4, d.advised},
 		{5, d.unpriced},
 		{4, d.left},
 		{3, d.cutOff},
@@ -362,6 +370,22 @@ func (d *dice) custom(t target, stream bool) []*call {
 		w.cost, w.priced = rounded(sum, 10), true
 	}
 	c.sum()
+	return []*call{c}
+}
+
+// advised is a call whose model asked another one.
+func (d *dice) advised(_ target, stream bool) []*call {
+	t := target{"anthropic", "truth-c", "anthropic"}
+	const adviser = "claude-sonnet-4-5"
+	c := d.begin()
+	a, w := d.good(t, stream)
+	advice := usage{"input": 1 + d.Int64N(5000), "output": 1 + d.Int64N(900)}
+	a.Adviser, a.Advice = adviser, advice
+	plan(c.header, a)
+	c.to(t, stream, "")
+	c.want.charges = []charge{{adviser, advice}}
+	w.cost, w.priced = costOfAll(t.provider, map[string]usage{t.model: w.usage, adviser: advice})
+	c.serve(w)
 	return []*call{c}
 }
 

@@ -21,6 +21,9 @@ type answer struct {
 	Stream  bool
 	Model   string // as it names it
 	Usage   usage
+	// Adviser is another model that took part, and Advice what it used; "": none did.
+	Adviser string
+	Advice  usage
 	// How it goes wrong: "error_event" instead of content, "cut" behind content, "hang" behind content until the
 	// caller leaves. "": it does not.
 	Wrong string
@@ -91,7 +94,7 @@ func (a *answer) send(w http.ResponseWriter, r *http.Request) {
 func (a *answer) whole() string {
 	switch a.Dialect {
 	case "anthropic":
-		return `{"id":"msg","type":"message","role":"assistant","model":"` + a.Model + `","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":` + a.anthropicUsage(a.Usage["output"]) + `}`
+		return `{"id":"msg","type":"message","role":"assistant","model":"` + a.Model + `","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":` + a.anthropicUsage(a.Usage["output"], true) + `}`
 	case "gemini":
 		return `{"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}],"modelVersion":"` + a.Model + `","usageMetadata":` + a.geminiUsage() + `}`
 	}
@@ -102,14 +105,14 @@ func (a *answer) whole() string {
 func (a *answer) events() (first, rest string) {
 	switch a.Dialect {
 	case "anthropic":
-		first = event("message_start", `{"type":"message_start","message":{"id":"msg","type":"message","role":"assistant","model":"`+a.Model+`","content":[],"usage":`+a.anthropicUsage(1)+`}}`)
+		first = event("message_start", `{"type":"message_start","message":{"id":"msg","type":"message","role":"assistant","model":"`+a.Model+`","content":[],"usage":`+a.anthropicUsage(1, false)+`}}`)
 		if a.Wrong == "error_event" {
 			return first + event("error", `{"type":"error","error":{"type":"overloaded_error","message":"as planned"}}`), ""
 		}
 		first += event("content_block_start", `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`) +
 			event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}`)
 		return first, event("content_block_stop", `{"type":"content_block_stop","index":0}`) +
-			event("message_delta", fmt.Sprintf(`{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":%d}}`, a.Usage["output"])) +
+			event("message_delta", fmt.Sprintf(`{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":%d%s}}`, a.Usage["output"], a.turns())) +
 			event("message_stop", `{"type":"message_stop"}`)
 	case "gemini":
 		return event("", `{"candidates":[{"content":{"parts":[{"text":"Hi"}]}}],"modelVersion":"`+a.Model+`"}`),
@@ -143,7 +146,7 @@ func (a *answer) openaiUsage() string {
 
 // anthropicUsage is https://docs.anthropic.com/en/api/messages, where input lacks what was read from the cache
 // and written to it.
-func (a *answer) anthropicUsage(output int64) string {
+func (a *answer) anthropicUsage(output int64, final bool) string {
 	u := a.Usage
 	read, w5, w1 := u["cache_read"], u["cache_write_5m"], u["cache_write_1h"]
 	s := fmt.Sprintf(`{"input_tokens":%d,"output_tokens":%d`, u["input"]-read-w5-w1, output)
@@ -153,7 +156,18 @@ func (a *answer) anthropicUsage(output int64) string {
 	if _, known := u["cache_write_5m"]; known {
 		s += fmt.Sprintf(`,"cache_creation_input_tokens":%d,"cache_creation":{"ephemeral_5m_input_tokens":%d,"ephemeral_1h_input_tokens":%d}`, w5+w1, w5, w1)
 	}
+	if final {
+		s += a.turns()
+	}
 	return s + "}"
+}
+
+// turns are those of another model.
+func (a *answer) turns() string {
+	if a.Adviser == "" {
+		return ""
+	}
+	return fmt.Sprintf(`,"iterations":[{"type":"advisor_message","model":%q,"input_tokens":%d,"output_tokens":%d}]`, a.Adviser, a.Advice["input"], a.Advice["output"])
 }
 
 // geminiUsage is https://ai.google.dev/api/generate-content#UsageMetadata, where candidates lack the thoughts.

@@ -38,10 +38,11 @@ type logRow struct {
 	Cost        *json.Number     `json:"cost"`
 	Metadata    map[string]any   `json:"metadata"`
 	Attempts    []map[string]any `json:"attempts"`
+	Charges     []map[string]any `json:"charges"`
 	Step        int              `json:"step"`
 }
 
-const fields = "id,event_id,gateway,provider,model,status_code,success,cached,streamed,cache_status,ending,error_kind,key,usage,tokens_in,tokens_out,cost,metadata,attempts,step"
+const fields = "id,event_id,gateway,provider,model,status_code,success,cached,streamed,cache_status,ending,error_kind,key,usage,tokens_in,tokens_out,cost,metadata,attempts,charges,step"
 
 // row reads what it says into the driver's words.
 func (l *logRow) row() (*row, error) {
@@ -79,6 +80,14 @@ func (l *logRow) row() (*row, error) {
 			return nil, err
 		}
 		r.tries = append(r.tries, t)
+	}
+	for _, c := range l.Charges {
+		counts, _ := c["usage"].(map[string]any)
+		u, err := usageOf(counts)
+		if err != nil {
+			return nil, err
+		}
+		r.charges = append(r.charges, charge{c["model"].(string), u})
 	}
 	return r, nil
 }
@@ -237,6 +246,11 @@ func classes() map[string]string {
 func (s sums) add(r *row) {
 	s["requests"]++
 	s.count(r.success, r.canceled, r.cached, r.usage, r.cost, r.priced)
+	for _, c := range r.charges {
+		for class, metric := range classes() {
+			s[metric] += c.usage[class]
+		}
+	}
 	s["attempts"] += int64(len(r.tries))
 	if r.streamed {
 		s["streamed"]++
@@ -351,6 +365,26 @@ func amount(t *testing.T, metric string, n *json.Number) int64 {
 	return i
 }
 
+// byModel adds up rows by model, where what other models were charged for is theirs.
+func byModel(rows []*row, of func(r *row) string) map[string]sums {
+	all := expect(rows, of)
+	for _, r := range rows {
+		for _, c := range r.charges {
+			cost, _ := costOf(r.provider, c.model, c.usage)
+			if all[c.model] == nil {
+				all[c.model] = sums{}
+			}
+			all[c.model]["cost"] += int64(cost)
+			all[r.model]["cost"] -= int64(cost)
+			for class, metric := range classes() {
+				all[c.model][metric] += c.usage[class]
+				all[r.model][metric] -= c.usage[class]
+			}
+		}
+	}
+	return all
+}
+
 // expect adds up rows by group.
 func expect(rows []*row, of func(r *row) string) map[string]sums {
 	all := map[string]sums{}
@@ -364,6 +398,55 @@ func expect(rows []*row, of func(r *row) string) map[string]sums {
 	return all
 }
 
+// graphQL asks the reference's node for sums by a dimension, and gives them under the names that analytics has.
+func graphQL(t *testing.T, g *gateway.Gateway, dimension string) map[string]sums {
+	t.Helper()
+	query, err := json.Marshal(map[string]string{"query": `{viewer{accounts(filter:{accountTag:"default"}){groups:aiGatewayRequestsAdaptiveGroups(limit:10000){count dimensions{` +
+		dimension + `} sum{cost erroredRequests cachedRequests uncachedTokensIn uncachedTokensOut cachedTokensIn cachedTokensOut}}}}}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post("http://"+g.Addr+"/client/v4/graphql", "application/json", bytes.NewReader(query))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Data struct {
+			Viewer struct {
+				Accounts []struct {
+					Groups []struct {
+						Count      json.Number            `json:"count"`
+						Dimensions map[string]string      `json:"dimensions"`
+						Sum        map[string]json.Number `json:"sum"`
+					} `json:"groups"`
+				} `json:"accounts"`
+			} `json:"viewer"`
+		} `json:"data"`
+		Errors []any `json:"errors"`
+	}
+	d := json.NewDecoder(resp.Body)
+	d.UseNumber()
+	if err := d.Decode(&answer); err != nil || len(answer.Errors) > 0 || len(answer.Data.Viewer.Accounts) != 1 {
+		t.Fatalf("GraphQL: %v %v", err, answer.Errors)
+	}
+	names := map[string]string{
+		"cost": "cost", "erroredRequests": "errors", "cachedRequests": "cached", "uncachedTokensIn": "tokens_in", "uncachedTokensOut": "tokens_out",
+		"cachedTokensIn": "saved_tokens_in", "cachedTokensOut": "saved_tokens_out",
+	}
+	all := map[string]sums{}
+	for _, group := range answer.Data.Viewer.Accounts[0].Groups {
+		s := sums{"requests": amount(t, "requests", &group.Count)}
+		for name, metric := range names {
+			if n := group.Sum[name]; n != "" { // null: not known
+				s[metric] = amount(t, metric, &n)
+			}
+		}
+		all[group.Dimensions[dimension]] = s
+	}
+	return all
+}
+
 // attempts are what rows count as attempt by attempt: each try by itself, a request that made none as one.
 func attempts(rows []*row) []*row {
 	var all []*row
@@ -373,7 +456,7 @@ func attempts(rows []*row) []*row {
 			a.provider, a.model, a.status, a.usage, a.cost, a.priced = t.provider, t.model, t.status, t.usage, t.cost, t.priced
 			a.cached = false
 			if i < len(r.tries)-1 {
-				a.success, a.canceled, a.cache, a.fault = false, false, "off", ""
+				a.success, a.canceled, a.cache, a.fault, a.charges = false, false, "off", "", nil
 			}
 			a.tries = []try{t}
 			all = append(all, &a)
