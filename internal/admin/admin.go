@@ -32,11 +32,13 @@ import (
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/hello"
 	"github.com/sluicehq/sluice/internal/job"
+	"github.com/sluicehq/sluice/internal/limit"
 	"github.com/sluicehq/sluice/internal/object"
 	"github.com/sluicehq/sluice/internal/people"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
+	"github.com/sluicehq/sluice/internal/spend"
 	"github.com/sluicehq/sluice/internal/vault"
 )
 
@@ -63,7 +65,7 @@ type Log interface {
 	Delete(ctx context.Context, account string, ids []sluice.ID) error
 }
 
-// Deps are what the handlers need. All but TestKey, Keyless, Audit, People, DataDir, Cache, Done and Version must be set.
+// Deps are what the handlers need. All but TestKey, Keyless, Audit, People, DataDir, Cache, Rates, Budgets, Done and Version must be set.
 type Deps struct {
 	Log Log
 	// Settings returns the settings in force. It is called once per request; what it returns is not
@@ -97,6 +99,9 @@ type Deps struct {
 	DataDir sluice.Secret
 	// Cache is the response cache. nil: there is none.
 	Cache Cache
+	// Rates counts calls against rate limits, Budgets money against spend limits. nil: nobody does.
+	Rates   limit.Store
+	Budgets spend.Store
 	// Jobs runs long work. nil: there is none.
 	Jobs *job.Runner
 	// Status returns what the process knows of itself. It is cheap.

@@ -61,6 +61,7 @@ func routes() []route {
 		analyticsRoutes(),
 		graphQLRoutes(),
 		cacheRoutes(),
+		limitRoutes(),
 		priceRoutes(),
 		statusRoutes(),
 		providerConfigRoutes(),

@@ -210,6 +210,8 @@ func (a *App) adminDeps() admin.Deps {
 		Tokens:        a.tokens,
 		Audit:         a.audit,
 		Cache:         a.cache,
+		Rates:         a.limits,
+		Budgets:       a.spend,
 		Jobs:          a.jobs,
 		Vault:         a.vault,
 		Customs:       a.customs,

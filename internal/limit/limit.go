@@ -15,6 +15,9 @@ import (
 	sluice "github.com/sluicehq/sluice"
 )
 
+// GatewayKey names the count of a gateway's rate limit.
+func GatewayKey(account, id string) string { return "gateway/" + account + "/" + id }
+
 // Decision says whether calls may go on, and what their caller may be told.
 type Decision struct {
 	OK        bool

@@ -32,7 +32,7 @@ func (p *Proxy) admit(ctx context.Context, x *exchange) error {
 }
 
 // limitKey names the counter of the gateway's rate limit.
-func (x *exchange) limitKey() string { return "gateway/" + x.gateway.Account + "/" + x.gateway.ID }
+func (x *exchange) limitKey() string { return limit.GatewayKey(x.gateway.Account, x.gateway.ID) }
 
 // limitFields tells the caller where it stands.
 func (x *exchange) limitFields(h sluice.Header) sluice.Header {

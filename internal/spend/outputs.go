@@ -9,10 +9,12 @@ const (
 	outputBuckets = 160  // a tenth apart, from 1 token to millions
 	outputFade    = 1000 // counts are halved when so many answers were taken in
 	outputKnown   = 20   // fewer answers say nothing
-	leastOutput   = 1000 // LLM tokens that are reserved at least where a request sets no bound
 	outputShare   = 0.99 // of the past answers are not longer than what is reserved
 	maxModels     = 4096 // that are remembered
 )
+
+// LeastOutput is how many LLM tokens of output are reserved at least where a request sets no bound.
+const LeastOutput = 1000
 
 // Outputs remembers how long the answers of each model were, so that what a request without a bound may use can be
 // reserved: the length that 99 of 100 past answers did not pass. It forgets slowly. Safe for concurrent use.
@@ -59,15 +61,15 @@ func (o *Outputs) Typical(provider, name string) int64 {
 	defer o.mu.Unlock()
 	l := o.models[model{provider, name}]
 	if l == nil || l.n < outputKnown {
-		return leastOutput
+		return LeastOutput
 	}
 	want, seen := int(math.Ceil(outputShare*float64(l.n))), 0
 	for i, c := range l.counts {
 		if seen += int(c); seen >= want {
-			return max(int64(math.Ceil(math.Pow(1.1, float64(i)))), leastOutput)
+			return max(int64(math.Ceil(math.Pow(1.1, float64(i)))), LeastOutput)
 		}
 	}
-	return leastOutput
+	return LeastOutput
 }
 
 // outputBucket is the first whose edge is not below tokens.

@@ -124,17 +124,26 @@ func Claims(into []Claim, rules []sluice.SpendRule, c *Call) []Claim {
 
 // matches reports whether a call is of a rule.
 func matches(r *sluice.SpendRule, c *Call) bool {
-	if r.Providers != nil && !contains(r.Providers, c.Provider) || r.Models != nil && !fits(r.Models, c.Model) {
-		return false
+	field, _ := Mismatch(r, c)
+	return field == ""
+}
+
+// Mismatch tells why a call is not of a rule: "provider", "model" or "metadata", and then of which key. "": it is.
+func Mismatch(r *sluice.SpendRule, c *Call) (field, key string) {
+	if r.Providers != nil && !contains(r.Providers, c.Provider) {
+		return "provider", ""
+	}
+	if r.Models != nil && !fits(r.Models, c.Model) {
+		return "model", ""
 	}
 	for i := range r.Metadata {
 		k := &r.Metadata[i]
 		value, ok := valueOf(c.Metadata, k.Key)
 		if !ok || k.Values != nil && !contains(k.Values, value) {
-			return false
+			return "metadata", k.Key
 		}
 	}
-	return true
+	return "", ""
 }
 
 func contains(list []string, s string) bool {

@@ -173,13 +173,13 @@ func TestWhatIsReserved(t *testing.T) {
 
 func TestTypicalOutput(t *testing.T) {
 	o := NewOutputs()
-	if got := o.Typical("p", "m"); got != leastOutput {
+	if got := o.Typical("p", "m"); got != LeastOutput {
 		t.Errorf("nothing seen: %d", got)
 	}
 	for range 19 {
 		o.Observe("p", "m", 50_000)
 	}
-	if got := o.Typical("p", "m"); got != leastOutput {
+	if got := o.Typical("p", "m"); got != LeastOutput {
 		t.Errorf("too few seen: %d", got)
 	}
 	for i := range int64(5000) {
@@ -192,7 +192,7 @@ func TestTypicalOutput(t *testing.T) {
 	if got := o.Typical("p", "m"); got < 20_000 || got > 22_000 {
 		t.Errorf("99 of 100 had 20,000: %d", got)
 	}
-	if got := o.Typical("p", "short"); got != leastOutput {
+	if got := o.Typical("p", "short"); got != LeastOutput {
 		t.Errorf("short answers: %d", got)
 	}
 	for i := range 2 * maxModels {
