@@ -53,7 +53,7 @@ func (a *commands) root() *cobra.Command {
 	a.globalFlags(root)
 	root.AddCommand(
 		a.serveCommand(), a.statusCommand(), a.doctorCommand(), a.endpointsCommand(), a.chatCommand(),
-		a.gatewayCommand(), a.authCommand(), a.providerCommand(), a.routeCommand(), a.apiCommand(), a.importCommand(), a.keysCommand(), a.logsCommand(), a.statsCommand(), a.cacheCommand(), a.priceCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.docsCommand(),
+		a.gatewayCommand(), a.authCommand(), a.providerCommand(), a.routeCommand(), a.apiCommand(), a.importCommand(), a.keysCommand(), a.logsCommand(), a.statsCommand(), a.cacheCommand(), a.budgetCommand(), a.priceCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.docsCommand(),
 		a.jobCommand(),
 	)
 	a.completeFlags(root)

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -250,8 +251,8 @@ func Refusal(r *sluice.SpendRule, provider, model string, after time.Duration) *
 	}
 }
 
-// Forecast is what will have been spent at the end of a fixed window if it goes on as since its beginning. false: it
-// is too early to say, or the window is a sliding one.
+// Forecast is what will have been spent at the end of a fixed window if it goes on as since its beginning, to three
+// digits. false: it is too early to say, or the window is a sliding one.
 func Forecast(r *sluice.SpendRule, s State) (sluice.NanoUSD, bool) {
 	passed := r.Per - s.Reset
 	if r.Sliding || passed < r.Per/20 || passed <= 0 {
@@ -261,7 +262,11 @@ func Forecast(r *sluice.SpendRule, s State) (sluice.NanoUSD, bool) {
 	if f > 1e18 {
 		return 0, false
 	}
-	return sluice.NanoUSD(f), true
+	digit := 1.0 // of the three that are told: it is a guess
+	for f/digit >= 1000 {
+		digit *= 10
+	}
+	return sluice.NanoUSD(math.Round(f/digit) * digit), true
 }
 
 // CorrectEntry corrects what was booked for an exchange whose costs have changed since, such as by an estimate of

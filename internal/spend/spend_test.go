@@ -214,6 +214,7 @@ func TestForecast(t *testing.T) {
 	}{
 		{"half of the window", State{Spent: 100, Reset: 30 * time.Minute}, false, 200, true},
 		{"the end", State{Spent: 100, Reset: 0}, false, 100, true},
+		{"three digits", State{Spent: 123_456_789, Reset: 30 * time.Minute}, false, 247_000_000, true},
 		{"too early", State{Spent: 100, Reset: 59 * time.Minute}, false, 0, false},
 		{"sliding", State{Spent: 100, Reset: 0}, true, 0, false},
 	} {
