@@ -41,11 +41,11 @@ func TestAGatewayHasTheReferencesFields(t *testing.T) {
 	g := b.gateway(b.call("/client/v4/accounts/0123456789ABCDEF0123456789abcdef/ai-gateway/gateways/Default"))
 	for name, want := range map[string]any{
 		"id": "default", "account_id": "default", "is_default": true, "origin": "builtin", "version": 1.0,
-		"collect_logs": true, "collect_payload": true, "authentication": false, "cache_ttl": 0.0, "cache_invalidate_on_update": false,
+		"collect_logs": true, "collect_payload": true, "authentication": nil, "cache_ttl": 0.0, "cache_invalidate_on_update": false,
 		"rate_limiting_interval": nil, "rate_limiting_limit": nil, "rate_limiting_technique": nil, "log_management": nil, "log_management_strategy": nil,
 		"retry_max_attempts": nil, "retry_delay": nil, "retry_backoff": nil, "dlp": nil, "guardrails": nil, "otel": nil, "spend_limits": nil, "stripe": nil,
-		"store_id": nil, "logpush": false, "logpush_public_key": nil, "workers_ai_billing_mode": "postpaid", "zdr": false, "byok_only": false,
-		"log_classification": false, "hedge": 0.0, "request_timeout": nil, "metadata_entries": 5.0,
+		"store_id": nil, "logpush": nil, "logpush_public_key": nil, "workers_ai_billing_mode": "postpaid", "zdr": nil, "byok_only": nil,
+		"log_classification": nil, "hedge": 0.0, "request_timeout": nil, "metadata_entries": 5.0,
 	} {
 		if got, there := g[name]; !there || got != want {
 			t.Errorf("%s = %v, want %v", name, got, want)

@@ -71,7 +71,7 @@ func (a *commands) gatewayRow(g *client.Gateway, wide bool) []cell {
 	var s gateway.Settings
 	_ = json.Unmarshal(g.Raw, &s) // of a later server: what is not understood is not shown
 	token, kept, limit, tries := "not needed", a.none(), a.none(), "1"
-	if s.Authentication {
+	if s.Authentication != nil && *s.Authentication {
 		token = "needed"
 	}
 	if s.CacheTTL > 0 {

@@ -16,15 +16,17 @@ import (
 
 // Settings is what an operator says of a gateway, in the reference's names, units and nulls
 // (cloudflare-ai-gateway.md, 9.1): what a call of the management API said comes back as it was said. It is
-// the form of the API and of a Store; sluice.Gateway is what it comes to.
+// the form of the API and of a Store; sluice.Gateway is what it comes to. A switch of which nobody said anything is
+// null, which is off: tools that declare gateways compare what they said with what they read, and false is not
+// nothing.
 //
 // The tags are read by all who need them: json is the name; minimum, maximum, minLength, maxLength and
 // enum bound a value; doc says what it is; unit is that of the number ("s", "ms"), where a duration may be
 // written in its place; required:"true" marks what create and update must name; a doc that begins with "ours: "
 // is of what the reference does not have. A test holds the bounds against those of the configuration file.
 type Settings struct {
-	Authentication          bool            `json:"authentication" doc:"callers need a gateway token"`
-	ByokOnly                bool            `json:"byok_only" doc:"no call without a provider key: the caller's own, or a stored one"`
+	Authentication          *bool           `json:"authentication" doc:"callers need a gateway token; null: nobody said so, and they need none"`
+	ByokOnly                *bool           `json:"byok_only" doc:"no call without a provider key: the caller's own, or a stored one"`
 	CacheInvalidateOnUpdate bool            `json:"cache_invalidate_on_update" required:"true" doc:"a change of the settings forgets cached answers"`
 	CacheTTL                int64           `json:"cache_ttl" required:"true" minimum:"0" maximum:"3153600000" unit:"s" doc:"how long answers are cached; 0 or null: off, stored as 0"`
 	CollectLogs             bool            `json:"collect_logs" required:"true" doc:"write a log entry for each request"`
@@ -32,10 +34,10 @@ type Settings struct {
 	DLP                     json.RawMessage `json:"dlp" form:"object" doc:"stored only"`
 	Guardrails              json.RawMessage `json:"guardrails" form:"object" doc:"stored only"`
 	Hedge                   int64           `json:"hedge" minimum:"0" maximum:"100" doc:"ours: most hedged calls, percent of all; 0: none"`
-	LogClassification       bool            `json:"log_classification" doc:"stored only"`
+	LogClassification       *bool           `json:"log_classification" doc:"stored only"`
 	LogManagement           *int64          `json:"log_management" minimum:"10000" maximum:"10000000" doc:"most log entries; null: none; stored only, the log's own bound holds for all gateways together"`
 	LogManagementStrategy   *string         `json:"log_management_strategy" enum:"STOP_INSERTING,DELETE_OLDEST" doc:"stored only"`
-	Logpush                 bool            `json:"logpush" doc:"stored only"`
+	Logpush                 *bool           `json:"logpush" doc:"stored only"`
 	LogpushPublicKey        *string         `json:"logpush_public_key" minLength:"16" maxLength:"1024" doc:"stored only"`
 	MetadataEntries         int64           `json:"metadata_entries" minimum:"0" maximum:"64" doc:"ours: most entries of cf-aig-metadata that are kept"`
 	OTel                    json.RawMessage `json:"otel" form:"otel" doc:"stored only: a list of objects with url and headers"`
@@ -50,7 +52,7 @@ type Settings struct {
 	StoreID                 *string         `json:"store_id" maxLength:"256" doc:"stored only"`
 	Stripe                  json.RawMessage `json:"stripe" form:"object" doc:"stored only"`
 	WorkersAIBillingMode    string          `json:"workers_ai_billing_mode" enum:"postpaid,unified" doc:"stored only"`
-	ZDR                     bool            `json:"zdr" doc:"stored only"`
+	ZDR                     *bool           `json:"zdr" doc:"stored only"`
 }
 
 // Defaults returns the settings of a gateway of which nothing is said.
@@ -61,14 +63,14 @@ func Defaults() Settings {
 // defaultSettings are those of a gateway default that a first authenticated call makes (1.1).
 func defaultSettings() Settings {
 	s := Defaults()
-	s.Authentication = true
+	s.Authentication = new(true)
 	return s
 }
 
 // fileSettings are those of a gateway of the configuration.
 func fileSettings(g config.Gateway) Settings {
 	s := Defaults()
-	s.Authentication, s.ByokOnly, s.ZDR = isOn(g.Authentication), isOn(g.ByokOnly), isOn(g.ZDR)
+	s.Authentication, s.ByokOnly, s.ZDR = g.Authentication, g.ByokOnly, g.ZDR
 	s.CacheInvalidateOnUpdate = isOn(g.CacheInvalidateOnUpdate)
 	s.CollectLogs, s.CollectPayload = g.CollectLogs == nil || *g.CollectLogs, g.CollectPayload == nil || *g.CollectPayload
 	s.CacheTTL = int64(g.CacheTTL / time.Second)
@@ -104,7 +106,7 @@ func valueOf[T any](p *T) (v T) {
 // inForce returns what the settings come to.
 func (s *Settings) inForce() *sluice.Gateway {
 	return &sluice.Gateway{
-		Authentication: s.Authentication, CollectLogs: s.CollectLogs, CollectPayload: s.CollectPayload,
+		Authentication: valueOf(s.Authentication), CollectLogs: s.CollectLogs, CollectPayload: s.CollectPayload,
 		MetadataEntries: int(s.MetadataEntries),
 		CacheTTL:        time.Duration(s.CacheTTL) * time.Second, CacheInvalidateOnUpdate: s.CacheInvalidateOnUpdate,
 		RateLimit: sluice.RateLimit{
@@ -116,9 +118,9 @@ func (s *Settings) inForce() *sluice.Gateway {
 			Backoff: sluice.Backoff(valueOf(s.RetryBackoff)),
 		},
 		RequestTimeout: time.Duration(valueOf(s.RequestTimeout)) * time.Millisecond, Hedge: int(s.Hedge),
-		ByokOnly: s.ByokOnly, LogClassification: s.LogClassification, LogManagement: s.LogManagement,
-		LogManagementStrategy: valueOf(s.LogManagementStrategy), Logpush: s.Logpush, LogpushPublicKey: valueOf(s.LogpushPublicKey),
-		StoreID: valueOf(s.StoreID), WorkersAIBillingMode: s.WorkersAIBillingMode, ZDR: s.ZDR,
+		ByokOnly: valueOf(s.ByokOnly), LogClassification: valueOf(s.LogClassification), LogManagement: s.LogManagement,
+		LogManagementStrategy: valueOf(s.LogManagementStrategy), Logpush: valueOf(s.Logpush), LogpushPublicKey: valueOf(s.LogpushPublicKey),
+		StoreID: valueOf(s.StoreID), WorkersAIBillingMode: s.WorkersAIBillingMode, ZDR: valueOf(s.ZDR),
 		DLP: s.DLP, Guardrails: s.Guardrails, OTel: s.OTel, SpendLimits: s.SpendLimits, Spend: spendInForce(s.SpendLimits), Stripe: s.Stripe,
 	}
 }

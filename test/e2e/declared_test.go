@@ -28,17 +28,17 @@ func declaredSettings() []declared {
 		{name: "rate_limiting_interval", first: `60`, then: `0`, null: `null`, required: true},
 		{name: "rate_limiting_limit", first: `100`, then: `0`, null: `null`, required: true},
 		{name: "rate_limiting_technique", first: `"sliding"`, then: `"fixed"`, null: `null`},
-		{name: "authentication", first: `true`, then: `false`, null: `false`},
-		{name: "byok_only", first: `true`, then: `false`, null: `false`},
+		{name: "authentication", first: `true`, then: `false`, null: `null`},
+		{name: "byok_only", first: `true`, then: `false`, null: `null`},
 		{
 			name: "dlp", first: `{"enabled":true,"action":"BLOCK","profiles":["a"]}`,
 			then: `{"enabled":true,"policies":[{"id":"p","enabled":true,"action":"FLAG","check":["REQUEST","RESPONSE"],"profiles":["<x>"]}]}`, null: `null`,
 		},
 		{name: "guardrails", first: `{"prompt":{"S1":"BLOCK"},"response":{"P1":"FLAG"}}`, then: `{"prompt":{},"response":{}}`, null: `null`},
-		{name: "log_classification", first: `true`, then: `false`, null: `false`},
+		{name: "log_classification", first: `true`, then: `false`, null: `null`},
 		{name: "log_management", first: `10000`, then: `10000000`, null: `null`},
 		{name: "log_management_strategy", first: `"STOP_INSERTING"`, then: `"DELETE_OLDEST"`, null: `null`},
-		{name: "logpush", first: `true`, then: `false`, null: `false`},
+		{name: "logpush", first: `true`, then: `false`, null: `null`},
 		{name: "logpush_public_key", first: `"-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----"`, then: `"0123456789abcdef"`, null: `null`},
 		{
 			name: "otel", first: `[{"url":"https://otel.test/v1/traces","headers":{"a":"b"},"authorization":"c","content_type":"json"}]`,
@@ -54,7 +54,7 @@ func declaredSettings() []declared {
 		{name: "store_id", first: `"0123456789abcdef0123456789abcdef"`, then: `""`, null: `null`},
 		{name: "stripe", first: `{"authorization":"s","usage_events":[{"payload":"{}"}]}`, then: `{"authorization":"t","usage_events":[]}`, null: `null`},
 		{name: "workers_ai_billing_mode", first: `"unified"`, then: `"postpaid"`, null: `"postpaid"`},
-		{name: "zdr", first: `true`, then: `false`, null: `false`},
+		{name: "zdr", first: `true`, then: `false`, null: `null`},
 	}
 }
 
@@ -148,6 +148,24 @@ func TestEverySettingIsAsItWasDeclared(t *testing.T) {
 				t.Errorf("null again: %v; want %v", again, unset)
 			}
 		})
+	}
+}
+
+// TestWhatNobodyDeclaredIsNotThere: a tool that was told nothing of a setting reads nothing, or it would plan to
+// take away what it never put there. One setting is computed: its default is read, and expected.
+func TestWhatNobodyDeclaredIsNotThere(t *testing.T) {
+	g := gateway.Start(t, gateway.Options{})
+	told := baseOf()
+	told["id"] = json.RawMessage(`"bare"`)
+	made := declare(t, g, http.MethodPost, "/gateways", told)
+	for _, s := range declaredSettings() {
+		want := any(nil)
+		if s.name == "workers_ai_billing_mode" {
+			want = "postpaid"
+		}
+		if got, there := made[s.name]; !s.required && (!there || got != want) {
+			t.Errorf("%s is %v; want %v", s.name, got, want)
+		}
 	}
 }
 
