@@ -96,6 +96,24 @@ func TestARoutesLifeByCommands(t *testing.T) {
 	run(6, "route", "get", "help")
 }
 
+// TestTheRouteOfTheDocumentation is the one that docs/routes.md shows.
+func TestTheRouteOfTheDocumentation(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "routes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(page), "```json\n")
+	text, _, closed := strings.Cut(after, "```")
+	if !found || !closed {
+		t.Fatal("docs/routes.md shows no route")
+	}
+	g := gateway.Start(t, gateway.Options{})
+	out, code := gateway.Run(t, "route", "validate", writeFile(t, "route.json", text), "--json", "--url", "http://"+g.Addr)
+	if code != 0 || !strings.Contains(out, `"issues": []`) {
+		t.Errorf("%d %s", code, out)
+	}
+}
+
 // TestACustomDomainMeansItsGateway: from the call that makes it to the one that deletes it, and through a restart.
 func TestACustomDomainMeansItsGateway(t *testing.T) {
 	o := gateway.Options{DataDir: t.TempDir(), Config: "hosts: {configured.example.com: {account: default, gateway: default}}\n"}
