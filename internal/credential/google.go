@@ -3,7 +3,9 @@ package credential
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -106,6 +108,45 @@ type Minter struct {
 	ctx    context.Context //nolint:containedctx // that of fetching, which outlives the call that began it
 	stop   context.CancelFunc
 	work   sync.WaitGroup
+
+	mu    sync.Mutex
+	shown map[[sha256.Size]byte]*Key // by the hash of what was shown
+}
+
+// maxShown bounds how many service accounts that callers show are known with their tokens.
+const maxShown = 256
+
+// IsAccount reports whether a bearer token looks like a service account in base64. It is cheap.
+func IsAccount(token string) bool {
+	const least, brace = 256, 3 // of bytes; the first characters hold the brace
+	if len(token) < least {
+		return false
+	}
+	head, err := base64.StdEncoding.DecodeString(token[:4])
+	return err == nil && len(head) == brace && head[0] == '{' && !strings.Contains(token, ".") // a JWT begins so, too
+}
+
+// Shown is the key of a service account that a caller shows, in base64: the same for the same text, as long as not
+// too many others are shown. The error is Parse's.
+func (m *Minter) Shown(text sluice.Secret) (*Key, error) {
+	sum := sha256.Sum256([]byte(text.Reveal()))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k := m.shown[sum]; k != nil {
+		return k, nil
+	}
+	k, err := Parse(text, Google)
+	if err != nil {
+		return nil, err
+	}
+	if k.Kind != Google {
+		return nil, invalid("", "this is no service account", "its JSON in base64, with a region added")
+	}
+	if len(m.shown) >= maxShown || m.shown == nil {
+		m.shown = map[[sha256.Size]byte]*Key{} // what is under way goes on with what it has
+	}
+	m.shown[sum] = k
+	return k, nil
 }
 
 // NewMinter makes a Minter. url is where tokens come from; "": GoogleTokenURL.

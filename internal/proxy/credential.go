@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -46,7 +47,7 @@ func (p *Proxy) credentials(_ context.Context, x *exchange) error {
 			return err
 		}
 	}
-	x.lent = x.steps[0].lent
+	x.lent, x.own = x.steps[0].lent, x.steps[0].own
 	return nil
 }
 
@@ -57,6 +58,11 @@ func (x *exchange) lend(s *step, fields sluice.Header, i int) error {
 			Kind: sluice.KindUnauthorized, Msg: "Unauthorized", Field: "cf-aig-authorization",
 			Hint: "calls to " + s.provider.Slug + " carry a stored credential, which is for callers with a gateway token: cf-aig-authorization: Bearer …; " +
 				"'sluice auth token create' makes one",
+		}
+	}
+	if s.provider.Auth.Kinds != nil {
+		if shows, err := x.ownAccount(s, fields); shows || err != nil {
+			return err
 		}
 	}
 	keys := x.proxy.vault.Keys(x.gateway.Account, x.gateway.ID, s.provider.Slug)
@@ -115,6 +121,34 @@ func (l *lent) excludes(not func(c *vault.Credential) bool) bool {
 	return len(l.not) == len(all)
 }
 
+// own is a service account that a caller shows in place of a token (providers-cloudflare.md, 3.1).
+type own struct {
+	key   *credential.Key
+	token sluice.Secret // that the provider was shown
+}
+
+// ownAccount finds out whether a step's caller shows a service account. The error says what is wrong with it.
+func (x *exchange) ownAccount(s *step, fields sluice.Header) (shows bool, err error) {
+	scheme, value, _ := strings.Cut(fields.Get("Authorization"), " ")
+	if x.proxy.minter == nil || !slices.Contains(s.provider.Auth.Kinds, credential.Google) || !strings.EqualFold(scheme, "Bearer") || !credential.IsAccount(value) {
+		return false, nil
+	}
+	k, err := x.proxy.minter.Shown(sluice.NewSecret(strings.TrimSpace(value)))
+	if e, bad := errors.AsType[*sluice.Error](err); bad {
+		return true, &sluice.Error{Kind: sluice.KindInvalid, Field: "Authorization", Msg: "the service account in Authorization cannot be used: " + e.Msg, Hint: e.Hint}
+	}
+	s.own = &own{key: k}
+	return true, err
+}
+
+// presentOwn puts a token in the place of the service account that it was given for.
+func (x *exchange) presentOwn(ctx context.Context) (err error) {
+	if x.own.token, err = x.proxy.minter.Token(ctx, x.own.key); err == nil {
+		x.out = x.provider.Present(x.out, x.own.token)
+	}
+	return err
+}
+
 // noKey is the refusal of a step without any credential.
 func noKey(s *step, keys *vault.Keys, i int) error {
 	e := &sluice.Error{Kind: sluice.KindNoCredential, Field: "cf-aig-byok-alias"}
@@ -149,6 +183,9 @@ func (x *exchange) shownKey() string {
 
 // present puts a stored key where the provider takes it. It does nothing for calls without one.
 func (x *exchange) present(ctx context.Context) error {
+	if x.own != nil {
+		return x.presentOwn(ctx)
+	}
 	if x.lent == nil {
 		return nil
 	}
@@ -314,6 +351,9 @@ func (x *exchange) veil(o *outcome) {
 	secrets := x.provider.Veiled()
 	if x.lent != nil && !x.lent.shown.IsZero() {
 		secrets = append(secrets, x.lent.shown.Reveal())
+	}
+	if x.own != nil && !x.own.token.IsZero() {
+		secrets = append(secrets, x.own.token.Reveal())
 	}
 	if len(secrets) == 0 {
 		return

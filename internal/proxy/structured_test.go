@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -305,5 +306,42 @@ func TestKeysOfSeveralPartsAreTested(t *testing.T) {
 	server.Refuse(401, `{"error":"invalid_client"}`)
 	if ok, says := test(k.ID); ok || !strings.Contains(says, "invalid_client") {
 		t.Errorf("a bad account: %t %s", ok, says)
+	}
+}
+
+func TestACallersServiceAccountIsExchanged(t *testing.T) {
+	account, server := serviceAccount(t)
+	b, c := newCloud(t, server.URL)
+	shown := "Authorization: Bearer " + base64.StdEncoding.EncodeToString([]byte(account))
+	for i := range 2 {
+		if status, text := b.post(generate, "{}", shown); status != 200 || c.requests[i].Header.Get("Authorization") != "Bearer ya29.1" {
+			t.Fatalf("%d %s, shown %q", status, text, c.requests[i].Header.Values("Authorization"))
+		}
+	}
+	if got := c.requests[0].Header.Values("Authorization"); len(got) != 1 {
+		t.Errorf("shown %q", got)
+	}
+	body := `[{"provider":"google-vertex-ai","endpoint":"` + strings.TrimPrefix(generate, "google-vertex-ai/") + `","headers":{"authorization":"` + strings.TrimPrefix(shown, "Authorization: ") + `"},"query":{}}]`
+	if status, text := b.post("", body); status != 200 || c.requests[2].Header.Get("Authorization") != "Bearer ya29.1" {
+		t.Errorf("universal: %d %s", status, text)
+	}
+	without := "Authorization: Bearer " + base64.StdEncoding.EncodeToString([]byte(strings.Replace(account, "europe-west4", "", 1)))
+	status, text := b.post(generate, "{}", without)
+	if _, _, says := refusal(t, text); status != http.StatusBadRequest || !strings.Contains(says, "region") || strings.Contains(text, "PRIVATE") || len(c.requests) != 3 {
+		t.Errorf("without a region: %d %s", status, text)
+	}
+	for _, row := range b.WaitRows(4) {
+		for _, f := range row.Entry.ReqHeader {
+			if f.Name == "Authorization" && f.Value != "[redacted]" {
+				t.Errorf("logged %q", f)
+			}
+		}
+	}
+	// To other providers, and as a token that is none, it passes as it is.
+	if b.post("openai/chat/completions", "{}", shown); c.requests[3].Header.Get("Authorization") != strings.TrimPrefix(shown, "Authorization: ") {
+		t.Error("another provider's was changed")
+	}
+	if server.Given() != 1 {
+		t.Errorf("%d tokens were given", server.Given())
 	}
 }

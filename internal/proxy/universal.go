@@ -26,6 +26,7 @@ type step struct {
 	target   provider.Target
 	control  control
 	lent     *lent // nil: no stored provider key
+	own      *own  // nil: the caller shows no service account of its own
 
 	// These are a universal request's; another one's stand in the exchange.
 	fields   sluice.Header // what goes to the provider

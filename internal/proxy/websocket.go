@@ -162,7 +162,7 @@ func (x *exchange) allowed() error {
 	if x.proxy.tokens != nil || g.Authentication {
 		c = x.callerAt(time.Now())
 	}
-	if c.valid(g) || x.lent == nil && c.anonymous(g) { // a stored key is for nobody without a token
+	if c.valid(g) || x.lent == nil && !x.provider.AddsCredential() && c.anonymous(g) { // what is stored is for nobody without a token
 		return nil
 	}
 	return errors.New("the gateway token is not good any more")
