@@ -166,6 +166,11 @@ func TestPricesByTheCommandLine(t *testing.T) {
 			t.Errorf("%s: %s %s, %+v", name, call, sent, r)
 		}
 	}
+	calls, url := newRecorder(t, priced)
+	if r := run(t, cli.Env{Environ: []string{"SLUICE_URL=" + url}}, "price", "list", "custom-lab", "--own"); r.code != 0 || !strings.Contains(r.out, "input=1") ||
+		calls.calls[0] != "GET /prices/models?origin=stored&page=1&per_page=1000&provider=custom-lab" {
+		t.Errorf("list: %q, %+v", calls.calls, r)
+	}
 	for _, args := range [][]string{{"set", "openai", "input=1"}, {"set", "openai/m", "input"}, {"set", "openai/m", "input=1", "input=2"}} {
 		if r := run(t, cli.Env{Environ: []string{"SLUICE_URL=http://127.0.0.1:1"}}, append([]string{"price"}, args...)...); r.code != 2 {
 			t.Errorf("%q: %+v", args, r)

@@ -126,7 +126,11 @@ func priceRowOf(m *price.Model, p *price.Price) priceRow {
 
 func (a *commands) priceListCommand() *cobra.Command {
 	var flags priceFlags
-	c := a.command("list [provider]", "List the prices that hold now (local)", func(_ *cobra.Command, given []string) error {
+	var own bool
+	c := a.command("list [provider]", "List the prices that hold now (local)", func(cmd *cobra.Command, given []string) error {
+		if own {
+			return a.ownPrices(cmd.Context(), given)
+		}
 		catalogue, err := a.catalogue(&flags)
 		if err != nil {
 			return err
@@ -140,8 +144,9 @@ func (a *commands) priceListCommand() *cobra.Command {
 	c.Aliases = []string{"ls"}
 	c.Args = args(0, 1)
 	c.Long = "Prices are US dollars for a million tokens; wide, csv and json have the other kinds of price too."
-	c.Example = "sluice price list openai\nsluice price list --json | jq '.[] | select(.usd.input_per_1m == \"0\") | .model'"
+	c.Example = "sluice price list openai\nsluice price list --own\nsluice price list --json | jq '.[] | select(.usd.input_per_1m == \"0\") | .model'"
 	flags.add(c.Flags())
+	c.Flags().BoolVar(&own, "own", false, "those that the account has set at the server (sluice price set)")
 	return c
 }
 

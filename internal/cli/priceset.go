@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -95,4 +99,45 @@ func (a *commands) changedPrice(p *client.ModelPrice, done string) error {
 	}
 	a.say("the account's price of %s/%s %s", p.Provider, p.Model, done)
 	return nil
+}
+
+// ownPrices lists what the account has set, of one provider where one is given.
+func (a *commands) ownPrices(ctx context.Context, given []string) error {
+	provider := ""
+	if len(given) > 0 {
+		provider = given[0]
+	}
+	api, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	list, err := api.OwnPrices(ctx, provider)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 && contains([]string{"table", "wide"}, a.flags.output) {
+		a.say("the account has set no prices; set one with: sluice price set openai/my-model input=0.2 output=0.6")
+		return nil
+	}
+	t := &table{columns: []column{{title: "PROVIDER"}, {title: "MODEL", flex: 24}, {title: "USD", flex: 24}, {title: "TIMES", right: true}, {title: "SET"}}}
+	rows := make([]json.RawMessage, 0, len(list))
+	for i := range list {
+		p := &list[i]
+		rows = append(rows, p.Raw)
+		usd := "as " + p.As
+		if p.As == "" {
+			var all []string
+			for _, class := range slices.Sorted(maps.Keys(p.USD)) {
+				all = append(all, class+"="+p.USD[class])
+			}
+			usd = strings.Join(all, " ")
+		}
+		t.rows = append(t.rows, []cell{{text: p.Provider}, {text: printable(p.Model, false)}, {text: printable(usd, false)}, {text: p.Times}, {text: p.AsOf}})
+	}
+	raw, err := json.Marshal(rows)
+	if err != nil {
+		return err
+	}
+	return a.show(view{raw: raw, rows: rows, table: func(bool) *table { return t }})
 }

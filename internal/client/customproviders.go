@@ -107,6 +107,35 @@ type NewModelPrice struct {
 	Times string            `json:"times,omitempty"`
 }
 
+// OwnPrices lists the prices that the client's account has set, those of a provider or with "" all.
+func (c *Client) OwnPrices(ctx context.Context, provider string) ([]ModelPrice, error) {
+	var list []ModelPrice
+	for page := 1; ; page++ {
+		query := url.Values{"page": {strconv.Itoa(page)}, "per_page": {"1000"}, "origin": {"stored"}}
+		if provider != "" {
+			query.Set("provider", provider)
+		}
+		e, err := c.fetch(ctx, c.api(query, "prices", "models"))
+		if err != nil {
+			return nil, err
+		}
+		var rows []json.RawMessage
+		if err := json.Unmarshal(e.Result, &rows); err != nil {
+			return nil, fmt.Errorf("read prices: %w", err)
+		}
+		if len(rows) == 0 {
+			return list, nil
+		}
+		for _, row := range rows {
+			p := ModelPrice{Raw: row}
+			if err := json.Unmarshal(row, &p); err != nil {
+				return nil, fmt.Errorf("read prices: %w", err)
+			}
+			list = append(list, p)
+		}
+	}
+}
+
 // SetModelPrice sets what a model costs in the client's account.
 func (c *Client) SetModelPrice(ctx context.Context, provider, model string, p NewModelPrice) (*ModelPrice, error) {
 	return c.modelPriceCall(ctx, http.MethodPut, c.api(nil, "prices", provider, model), p)
