@@ -122,6 +122,10 @@ golden: ## rewrite the expectations of tests that have -update; look at the diff
 bench: build ## the table of ratios against nginx; BASE=<revision> measures a former commit beside it
 	@cd bench && $(GO) run ./cmd/table -root $(CURDIR) -base '$(BASE)' -json results.json $(ARGS)
 
+.PHONY: tail-delay
+tail-delay: build ## how long after an answer those who follow the log hear of it, at 200 calls a second
+	@cd bench && $(GO) run ./cmd/taildelay -binary $(CURDIR)/$(BIN) $(ARGS)
+
 .PHONY: profile
 profile: build ## CPU profile of the request path under load: the top ten functions
 	@cd bench && $(GO) run ./cmd/table -root $(CURDIR) -profile $(CACHE)/cpu.prof $(ARGS)

@@ -37,7 +37,7 @@ func (a *commands) logsCommand() *cobra.Command {
 	}
 	c.RunE = func(cmd *cobra.Command, given []string) error {
 		a.started = true
-		return a.tail(cmd.Context(), strings.Join(given, " "), since)
+		return a.tail(cmd.Context(), strings.Join(given, " "), since, false)
 	}
 	c.AddCommand(tail, a.listCommand(), a.getCommand(), a.exportCommand())
 	return c

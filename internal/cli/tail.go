@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,12 +14,15 @@ import (
 
 func (a *commands) tailCommand() *cobra.Command {
 	var since string
+	var events bool
 	c := a.command("tail [filter]", "Follow the log", func(cmd *cobra.Command, given []string) error {
-		return a.tail(cmd.Context(), strings.Join(given, " "), since)
+		return a.tail(cmd.Context(), strings.Join(given, " "), since, events)
 	})
 	c.Long = "One line per request, when it has ended. It resumes where it stood when the connection drops, and catches up\n" +
-		"first with --since. Ctrl-C ends it."
+		"first with --since. Calls that came to nothing before they were in the log are told on standard error. Ctrl-C\n" +
+		"ends it."
 	c.Example = "sluice logs tail\nsluice logs tail 'status:error'\nsluice logs tail --jsonl --since 10m 'meta.user_id:42' | jq .cost"
+	c.Flags().BoolVar(&events, "events", false, "show requests when their answer begins, corrections and deletions, too; with --jsonl, each event as it comes")
 	c.Flags().StringVar(&since, "since", "", "`time` to catch up from: 10m, 2h, or a date and time")
 	return c
 }
@@ -32,13 +36,14 @@ type follower struct {
 	shown  map[string]struct{} // entries of catching up, which the stream may bring again
 	wide   bool
 	titled bool
+	all    bool // every event is shown
 }
 
-func (a *commands) tail(ctx context.Context, filter, since string) error {
+func (a *commands) tail(ctx context.Context, filter, since string, events bool) error {
 	if !contains([]string{"table", "wide", "json", "jsonl"}, a.flags.output) {
 		return usage("a tail is a table or -o jsonl, not %s", a.flags.output)
 	}
-	f := &follower{app: a, filter: filter, wide: a.flags.output == "wide", shown: map[string]struct{}{}}
+	f := &follower{app: a, filter: filter, wide: a.flags.output == "wide", all: events, shown: map[string]struct{}{}}
 	var err error
 	if since != "" {
 		if f.from, err = sinceTime(since, time.Now()); err != nil {
@@ -55,7 +60,7 @@ func (a *commands) tail(ctx context.Context, filter, since string) error {
 }
 
 func (f *follower) run(ctx context.Context) error {
-	for event, err := range f.client.Tail(ctx, client.TailQuery{Filter: f.filter, Fields: f.app.flags.fields}) {
+	for event, err := range f.client.Tail(ctx, client.TailQuery{Filter: f.filter, Fields: f.app.flags.fields, Kinds: []string{"logs", "hello"}}) {
 		if err != nil {
 			return err
 		}
@@ -68,7 +73,20 @@ func (f *follower) run(ctx context.Context) error {
 
 // event acts on one event.
 func (f *follower) event(ctx context.Context, e *client.Event) error {
+	if shown, err := f.asItCame(e); shown || err != nil {
+		return err
+	}
 	switch e.Kind {
+	case client.EventOpen, client.EventUpdate:
+		if f.all {
+			return f.print(&e.Entry)
+		}
+	case client.EventDelete:
+		if f.all {
+			f.app.say("%s", f.app.sign("… deleted: "+strings.Join(e.IDs, ", ")))
+		}
+	case client.EventHello:
+		f.hello(e.Miss)
 	case client.EventConnected:
 		// The stream stands: what comes from now on is in it, what came before is in the list.
 		return f.catchUp(ctx)
@@ -95,6 +113,34 @@ func (f *follower) event(ctx context.Context, e *client.Event) error {
 	return nil
 }
 
+// asItCame writes an event as it came, where that was asked for. shown: it was one of the stream's own.
+func (f *follower) asItCame(e *client.Event) (shown bool, err error) {
+	asJSON := f.app.flags.output == "json" || f.app.flags.output == "jsonl"
+	if !f.all || !asJSON || len(e.Raw) == 0 {
+		return false, nil
+	}
+	line := append([]byte(`{"event":"`+string(e.Kind)+`",`), e.Raw[1:]...)
+	if string(e.Raw) == "{}" {
+		line = []byte(`{"event":"` + string(e.Kind) + `"}`)
+	}
+	return true, f.app.writeLine(line)
+}
+
+// hello tells of a call that has no line, and what would have been right.
+func (f *follower) hello(m *client.Miss) {
+	if m.LogID != nil {
+		return
+	}
+	what := m.Method + " " + m.Path
+	if m.Path == "" {
+		what = m.Message
+	}
+	f.app.say("%s", f.app.sign("✕ "+strconv.Itoa(m.StatusCode)+" "+printable(what, false)+": "+printable(m.Hint, false)))
+	if m.Snippet != nil {
+		f.app.say("  %s", printable(*m.Snippet, false))
+	}
+}
+
 // catchUp lists what came before the stream, once.
 func (f *follower) catchUp(ctx context.Context) error {
 	if f.from.IsZero() {
@@ -119,7 +165,11 @@ func (f *follower) catchUp(ctx context.Context) error {
 func (f *follower) print(e *client.Entry) error {
 	a := f.app
 	if a.flags.output == "json" || a.flags.output == "jsonl" {
-		return a.writeLine(a.pick(e.Raw))
+		row := a.pick(e.Raw)
+		if f.all { // of catching up: as the stream would have told it
+			row = append(append([]byte(`{"event":"close","matches":true,"log":`), row...), '}')
+		}
+		return a.writeLine(row)
 	}
 	if len(a.flags.fields) > 0 {
 		row := csvRow(a.flags.fields, members(e.Raw))

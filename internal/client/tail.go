@@ -19,6 +19,9 @@ const (
 	EventOpen      EventKind = "open"      // a request is running: Entry is what is known of it
 	EventUpdate    EventKind = "update"    // more is known of it
 	EventClose     EventKind = "close"     // it has ended
+	EventDelete    EventKind = "delete"    // the entries IDs are no longer to be shown
+	EventHello     EventKind = "hello"     // a call came to nothing: Miss tells why
+	EventJob       EventKind = "job"       // a job has changed: Raw is what the API shows of it
 	EventDrop      EventKind = "drop"      // Dropped events were skipped, because we read too slowly
 	EventTick      EventKind = "tick"      // nothing happened for a while
 	EventResync    EventKind = "resync"    // what came since the last event is no longer in the log's stream
@@ -30,12 +33,29 @@ const (
 type TailQuery struct {
 	Filter string   // in the filter language; "" all
 	Fields []string // nil: what a list usually has
+	Kinds  []string // of logs, jobs, hello; nil: logs
+}
+
+// Miss is a call that came to nothing, and what would have been right.
+type Miss struct {
+	Cause      string  `json:"cause"`
+	StatusCode int     `json:"status_code"`
+	Method     string  `json:"method"`
+	Path       string  `json:"path"`
+	Message    string  `json:"message"`
+	Hint       string  `json:"hint"`
+	Snippet    *string `json:"snippet"`
+	LogID      *string `json:"log_id"`
+	Count      int64   `json:"count"`
 }
 
 // Event is one event of a tail.
 type Event struct {
 	Kind    EventKind
+	Raw     json.RawMessage // the event's data as it came
 	Entry   Entry
+	IDs     []string
+	Miss    *Miss
 	Matches bool // false in EventClose: the request passed the filter when it began, and no longer does
 	Dropped int64
 	Err     error
@@ -53,6 +73,11 @@ const (
 func (c *Client) Tail(ctx context.Context, q TailQuery) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		v := url.Values{"sub": {"tail:" + strings.TrimSpace("gateway:"+c.gateway+" "+q.Filter)}}
+		kinds := "logs"
+		if len(q.Kinds) > 0 {
+			kinds = strings.Join(q.Kinds, ",")
+		}
+		v.Set("kinds", kinds)
 		if len(q.Fields) > 0 {
 			v.Set("fields", strings.Join(q.Fields, ","))
 		}
@@ -130,21 +155,25 @@ func (t *tail) connect(ctx context.Context) (more bool, err error) {
 // may say more.
 func parseEvent(e serverEvent) (Event, bool) {
 	var data struct {
-		Log     *Entry `json:"log"`
-		Matches bool   `json:"matches"` // false: it passed the filter when it began, and no longer does
-		Dropped int64  `json:"n"`
+		Log     *Entry   `json:"log"`
+		Matches bool     `json:"matches"` // false: it passed the filter when it began, and no longer does
+		Dropped int64    `json:"n"`
+		IDs     []string `json:"ids"`
 	}
 	if err := json.Unmarshal(e.data, &data); err != nil {
 		return Event{}, false
 	}
-	event := Event{Kind: EventKind(e.name), Dropped: data.Dropped, Matches: data.Matches}
+	event := Event{Kind: EventKind(e.name), Raw: e.data, Dropped: data.Dropped, Matches: data.Matches, IDs: data.IDs}
 	if data.Log != nil {
 		event.Entry = *data.Log
 	}
 	switch event.Kind {
 	case EventOpen, EventUpdate, EventClose:
 		return event, data.Log != nil
-	case EventDrop, EventTick, EventResync:
+	case EventHello:
+		event.Miss = &Miss{}
+		return event, json.Unmarshal(e.data, event.Miss) == nil
+	case EventDelete, EventJob, EventDrop, EventTick, EventResync:
 		return event, true
 	}
 	return Event{}, false
