@@ -65,7 +65,7 @@ type Log interface {
 	Delete(ctx context.Context, account string, ids []sluice.ID) error
 }
 
-// Deps are what the handlers need. All but TestKey, Keyless, Audit, People, DataDir, Cache, Rates, Budgets, Done and Version must be set.
+// Deps are what the handlers need. All but TestKey, Keyless, Audit, People, OIDC, DataDir, People, DataDir, Cache, Rates, Budgets, Done and Version must be set.
 type Deps struct {
 	Log Log
 	// Settings returns the settings in force. It is called once per request; what it returns is not
@@ -94,6 +94,8 @@ type Deps struct {
 	Book *price.Book
 	// People sign in by name. Once there is somebody, callers on the machine itself need to, too. nil: nobody does.
 	People *people.Directory
+	// OIDC returns the identity provider that people sign in by. nil, and nil from it: there is none.
+	OIDC func() *IdentityProvider
 	// DataDir is what a command shows that can read the data directory: it may do all that the admin token may.
 	// The zero Secret: nobody does.
 	DataDir sluice.Secret
@@ -135,6 +137,9 @@ type Settings struct {
 	Loaded   time.Time // when these settings came into force
 	// RollUps are the metadata keys whose values are summed up as they come.
 	RollUps []string
+	// Local: nobody but this machine reaches the process, so that callers on it need no sign-in while there is
+	// neither an admin token nor anybody who could.
+	Local bool
 	// Proxies are the networks of reverse proxies whose X-Forwarded-For is believed. Loopback always is.
 	Proxies []netip.Prefix
 }

@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -162,5 +164,95 @@ func TestOfTheAuditLogATokenSeesItsAccountOnly(t *testing.T) {
 	next, _ := v.ResultInfo["next"].(string)
 	if v = b.call(accountPath + "/audit?per_page=5&cursor=" + next); len(v.items(t)) != 2 {
 		t.Errorf("behind the first: %s", v.Result)
+	}
+}
+
+// TestEveryChangeLeavesOneEntry walks all routes that change something: a call that succeeds leaves one entry, and
+// one that does not leaves none, but where it is said that it was refused.
+func TestEveryChangeLeavesOneEntry(t *testing.T) {
+	b := newBench(t)
+	gatewayBody := `{"id":"new","cache_ttl":0,"cache_invalidate_on_update":false,"collect_logs":true,"rate_limiting_interval":0,"rate_limiting_limit":0}`
+	bodies := map[string]string{ // of those that want more than {}
+		"create-gateway": gatewayBody, "update-gateway": gatewayBody, "create-member": `{"email":"a@acme.example"}`,
+		"create-provider-config": `{"provider_slug":"openai","alias":"a","default_config":true,"secret":"sk-canary"}`,
+		"create-session":         `{"email":"a@acme.example","password":"wrong password"}`,
+	}
+	succeeded := 0
+	for _, r := range Routes() {
+		if r.Method == http.MethodGet || !r.Audited {
+			continue
+		}
+		body := bodies[r.ID]
+		if body == "" && r.Method != http.MethodDelete {
+			body = "{}"
+		}
+		before := len(b.audited())
+		v := b.send(r.Method, r.path(), body)
+		want := 0
+		if v.status >= 200 && v.status < 300 && r.ID != "delete-session" { // nobody was signed in
+			want, succeeded = 1, succeeded+1
+		}
+		list := b.audited()
+		if len(list)-before == 1 && list[0].Failed && want == 0 {
+			continue
+		}
+		if got := len(list) - before; got != want {
+			t.Errorf("%s (%d): %d entries, want %d", r.ID, v.status, got, want)
+		}
+	}
+	if succeeded < 6 {
+		t.Errorf("only %d calls succeeded: the walk shows little", succeeded)
+	}
+}
+
+func TestTheEntryOfACallIsWrittenOnce(t *testing.T) {
+	b := newBench(t)
+	s := &server{Deps: b.deps}
+	for name, c := range map[string]struct {
+		run  func(*note, func() []audit.Entry)
+		want int
+	}{
+		"said":       {func(n *note, _ func() []audit.Entry) { n.entry.Action = "create" }, 1},
+		"done twice": {func(*note, func() []audit.Entry) {}, 1},
+		"refused":    {func(n *note, _ func() []audit.Entry) { s.refused(withNote(t, n), "x") }, 1},
+		"unsaid":     {func(n *note, _ func() []audit.Entry) { s.unsaid(withNote(t, n)) }, 0},
+	} {
+		n := &note{}
+		before := len(b.audited())
+		c.run(n, b.audited)
+		s.done(withNote(t, n))
+		s.done(withNote(t, n))
+		if got := len(b.audited()) - before; got != c.want {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+}
+
+func withNote(t *testing.T, n *note) context.Context {
+	return context.WithValue(t.Context(), trailKey{}, n)
+}
+
+func TestTheAddressOfACaller(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, c := range []struct{ remote, forwarded, want string }{
+		{"192.0.2.1:5", "", "192.0.2.1"},
+		{"192.0.2.1:5", "198.51.100.7", "192.0.2.1"}, // nobody believes it
+		{"10.1.2.3:5", "198.51.100.7", "198.51.100.7"},
+		{"127.0.0.1:5", "198.51.100.7", "198.51.100.7"},
+		{"[::1]:5", "2001:db8::1", "2001:db8::1"},
+		{"10.1.2.3:5", "6.6.6.6, 198.51.100.7, 10.9.9.9", "198.51.100.7"}, // what is before it anybody wrote
+		{"10.1.2.3:5", "198.51.100.7, junk", "10.1.2.3"},
+		{"10.1.2.3:5", "", "10.1.2.3"},
+		{"[::ffff:10.1.2.3]:5", "198.51.100.7", "198.51.100.7"},
+		{"pipe", "198.51.100.7", "pipe"},
+	} {
+		r := mustRequest(t, http.MethodGet, "http://x")
+		r.RemoteAddr = c.remote
+		if c.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", c.forwarded)
+		}
+		if got := addressOf(r, proxies); got != c.want {
+			t.Errorf("%s with %q: %q, want %q", c.remote, c.forwarded, got, c.want)
+		}
 	}
 }

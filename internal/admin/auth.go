@@ -105,7 +105,7 @@ func (s *server) caller(r *http.Request) *caller {
 	if same(admin, given) {
 		return &caller{kind: audit.AdminToken, role: RoleAdmin}
 	}
-	if admin.IsZero() && (s.People == nil || s.People.Empty()) && local(r) {
+	if admin.IsZero() && (s.People == nil || s.People.Empty()) && s.Settings().Local && local(r) {
 		return &caller{kind: audit.Local, role: RoleAdmin}
 	}
 	return &caller{kind: audit.Anonymous}

@@ -385,7 +385,7 @@ func newBench(t *testing.T, change ...func(*Deps)) *bench {
 	set := newGateways(t)
 	settings := Settings{
 		Provider: func(_, segment string) (string, bool) { return "openai", segment == "openai" || segment == "open-ai" },
-		Endpoint: "http://gateway.test:8088/ai", Loaded: base,
+		Endpoint: "http://gateway.test:8088/ai", Loaded: base, Local: true,
 	}
 	b.deps = Deps{
 		Log: b.log, Gateways: set, Tokens: newTokens(t), Vault: newVault(t), Objects: newObjects(t), Audit: newTrail(t),

@@ -77,6 +77,7 @@ func routes() []route {
 		domainRoutes(),
 		billingRoutes(),
 		sessionRoutes(),
+		oidcRoutes(),
 		memberRoutes(),
 		identityRoutes(),
 	)
@@ -105,6 +106,12 @@ func ask(method, pattern, id, summary string, register func(*server, huma.API, h
 // opens makes rt one that shows a stored body, which is in the audit log.
 func opens(rt route) route {
 	rt.Audited, rt.Bodies = true, true
+	return rt
+}
+
+// audits makes rt one that is in the audit log.
+func audits(rt route) route {
+	rt.Audited = true
 	return rt
 }
 

@@ -127,6 +127,17 @@ func TestWithoutATokenOnlyLoopbackIsLetIn(t *testing.T) {
 	}
 }
 
+func TestWithoutATokenNobodyIsLetInWhereOthersReachTheProcess(t *testing.T) {
+	b := newBench(t, func(d *Deps) {
+		settings := d.Settings
+		d.Settings = func() *Settings { s := settings(); s.Local = false; return s }
+		d.Token = func() sluice.Secret { return sluice.Secret{} }
+	})
+	if resp := b.get(accountPath + "/gateways"); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("from loopback: %d", resp.StatusCode)
+	}
+}
+
 func TestWithoutATokenNoProxyIsLetIn(t *testing.T) {
 	b := newBench(t, func(d *Deps) { d.Token = func() sluice.Secret { return sluice.Secret{} } })
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"} {

@@ -86,6 +86,7 @@ type SessionView struct {
 	SinceAt   *string     `json:"since_at" format:"date-time"`
 	IdleAt    *string     `json:"idle_at" format:"date-time" doc:"when the session ends unless it is used; null: there is none"`
 	ExpiresAt *string     `json:"expires_at" format:"date-time" doc:"when the session ends at the latest; null: there is none"`
+	OIDC      *string     `json:"oidc" doc:"name of the identity provider that one can sign in by, at /client/v4/session/oidc; null: there is none"`
 	Claimed   bool        `json:"claimed" doc:"there is an admin who can sign in"`
 	Token     string      `json:"token,omitempty" doc:"the session's token, where it was asked for: Authorization: Bearer …"`
 }
@@ -94,6 +95,9 @@ func (s *server) viewSession(c *caller) SessionView {
 	v := SessionView{SignedIn: c.known(), Process: c.process(), Claimed: s.People != nil && s.People.Claimed()}
 	if c.known() {
 		v.Method = string(c.kind)
+	}
+	if p, err := s.provider(); err == nil {
+		v.OIDC = &p.Name
 	}
 	if c.session != nil {
 		v.Method, v.User = c.session.Method, viewPerson(&c.session.User)

@@ -33,6 +33,7 @@ import (
 	"github.com/sluicehq/sluice/internal/job"
 	"github.com/sluicehq/sluice/internal/metrics"
 	"github.com/sluicehq/sluice/internal/object"
+	"github.com/sluicehq/sluice/internal/people"
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/proxy"
@@ -71,6 +72,10 @@ type Addrs struct {
 	// Account and Gateway are of a gateway that can be called: default/default, or the first there is. "":
 	// there is none.
 	Account, Gateway string
+	// Claim lets the first admin in: the process is closed until then. The zero Secret: it is open, or was claimed.
+	Claim sluice.Secret
+	// SignIn: somebody can sign in by name, so that callers on this machine need to, too.
+	SignIn bool
 }
 
 // App is one running process.
@@ -101,6 +106,10 @@ type App struct {
 	objects   *object.Set
 	tokens    *auth.Ring
 	audit     *audit.Trail
+	people    *people.Directory
+	oidc      atomic.Pointer[admin.IdentityProvider]
+	exposed   atomic.Bool   // other machines reach the process, and neither a token nor an admin was seen to guard it
+	dataDir   sluice.Secret // what commands show that can read the data directory
 	vault     *vault.Vault
 	minter    *credential.Minter
 	customs   *provider.Customs
@@ -209,6 +218,9 @@ func (a *App) adminDeps() admin.Deps {
 		Objects:       a.objects,
 		Tokens:        a.tokens,
 		Audit:         a.audit,
+		People:        a.people,
+		OIDC:          a.oidc.Load,
+		DataDir:       a.dataDir,
 		Cache:         a.cache,
 		Rates:         a.limits,
 		Budgets:       a.spend,
@@ -346,7 +358,9 @@ func (a *App) serve(ctx, base context.Context, abandon context.CancelCauseFunc) 
 	a.debug(background)
 	a.ready.Store(true)
 	if a.options.Ready != nil {
-		a.options.Ready(a.addrs())
+		at := a.addrs()
+		at.Claim = a.claimLink(base)
+		a.options.Ready(at)
 	}
 	a.running.Go(debug.FreeOSMemory) // what the start needed is not needed again
 	var err error
@@ -442,6 +456,7 @@ func (a *App) addrs() Addrs {
 		Listen: a.servers[0].listener.Addr().String(), TLS: a.servers[0].cert != nil, BasePath: loaded.Config.BasePath,
 		DataDir: loaded.Config.DataDir, NewData: a.newData, File: loaded.File, Warnings: a.warnings(),
 	}
+	at.SignIn = !a.people.Empty()
 	at.Account, at.Gateway = firstGateway(a.gateways.Snapshot())
 	if len(a.servers) > 1 {
 		at.Admin = a.servers[1].listener.Addr().String()

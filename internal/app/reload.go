@@ -139,8 +139,15 @@ func (a *App) reload() {
 			}
 		}
 	}
+	if !sameOIDC(&loaded.Config, &a.loaded.Load().Config) {
+		if err := a.setOIDC(&loaded.Config); err != nil {
+			a.refuse(err)
+			return
+		}
+	}
 	pending := needRestart(loaded.Config.Diff(a.first))
 	a.loaded.Store(loaded)
+	a.expose(&loaded.Config)
 	a.table.Store(table)
 	a.prices.Override(own)
 	a.gateways.Configure(loaded) // applies all of it

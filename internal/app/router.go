@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/admin"
 )
 
 // router finds the part of the process that a path belongs to. Paths are not cleaned: the data
@@ -18,7 +20,7 @@ type router struct {
 // isData reports whether a request is the data plane's for certain. Others are read by net/http, and
 // may turn out to be.
 func (rt *router) isData(target, host string) bool {
-	if !rt.data {
+	if !rt.data || rt.app.closed() {
 		return false
 	}
 	path, ok := strings.CutPrefix(target, strings.TrimSuffix(rt.app.loaded.Load().Config.BasePath, "/"))
@@ -30,7 +32,7 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := rt.app
 	c := &a.loaded.Load().Config
 	body := boundBody(w, r, c.Timeouts.Body)
-	if rt.data && a.proxy.IsCustomHost(r.Host) {
+	if rt.data && a.proxy.IsCustomHost(r.Host) && !a.closed() {
 		a.data.ServeHTTP(w, r)
 		return
 	}
@@ -42,6 +44,8 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		own = http.NotFoundHandler()
 	case rt.control && (path == "/client/v4" || strings.HasPrefix(path, "/client/v4/")):
 		own = http.StripPrefix(base, a.admin)
+	case rt.control && path == admin.ClaimPath:
+		own = admin.ClaimPage()
 	case rt.control && path == "/healthz":
 		own = plain(http.StatusOK, "ok\n")
 	case rt.control && path == "/metrics":
@@ -50,6 +54,8 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		own = a.readiness()
 	case path == "/" || path == "":
 		own = plain(http.StatusOK, rt.welcome())
+	case rt.data && a.closed():
+		own = shut()
 	case rt.data:
 		a.data.ServeHTTP(w, r)
 		return

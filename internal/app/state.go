@@ -32,6 +32,12 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) 
 		return err
 	}
 	a.audit = audit.New(a.db, a.logger)
+	if err := a.openPeople(ctx, c); err != nil {
+		return err
+	}
+	if err := a.setOIDC(c); err != nil {
+		return fmt.Errorf("oidc: %w", err)
+	}
 	a.gateways, err = gateway.Open(ctx, loaded, gateway.Options{
 		Store: a.db, Logger: a.logger, Applied: func(*gateway.Snapshot) { a.apply() },
 	})
@@ -98,6 +104,7 @@ func (a *App) closeState(ctx context.Context) (errs []error) {
 	if a.tokens != nil {
 		errs = append(errs, a.tokens.Close(ctx))
 	}
+	errs = append(errs, a.closePeople())
 	if a.audit != nil {
 		errs = append(errs, a.audit.Close(ctx))
 	}

@@ -14,8 +14,9 @@ import (
 
 // viewSettings is what the management API shows of c; shown adds the gateways.
 func viewSettings(c *config.Config, table *provider.Table, customs *provider.Customs) *admin.Settings {
+	proxies, _ := c.SignIn.Proxies() // validated: cannot fail
 	return &admin.Settings{
-		BasePath: c.BasePath, Loaded: time.Now().UTC(),
+		Local: c.LoopbackOnly(), Proxies: proxies, BasePath: c.BasePath, Loaded: time.Now().UTC(),
 		Provider: func(account, segment string) (string, bool) {
 			p, ok := table.With(customs).FindIn(account, segment)
 			if !ok {
@@ -61,6 +62,9 @@ func (a *App) warnings() []string {
 	}
 	if e := a.vault.Locked(); e != nil {
 		list = append(list, e.Msg+": "+e.Hint)
+	}
+	if a.closed() {
+		list = append(list, "nobody has claimed this process, and other machines reach it, so every call is refused: sluice auth link, or set SLUICE_ADMIN_TOKEN")
 	}
 	if loaded.Config.LoopbackOnly() {
 		return list

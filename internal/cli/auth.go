@@ -17,9 +17,9 @@ import (
 )
 
 func (a *commands) authCommand() *cobra.Command {
-	c := a.command("auth", "Create and revoke gateway tokens", nil)
-	c.Example = "TOKEN=$(sluice auth token create --name my-app)\nsluice auth token list\nsluice auth token revoke my-app"
-	c.AddCommand(a.tokenCommand())
+	c := a.command("auth", "Sign in and out; create and revoke gateway tokens", nil)
+	c.Example = "sluice auth link\nsluice auth login --email ann@example.com\nTOKEN=$(sluice auth token create --name my-app)\nsluice auth token list\nsluice auth token revoke my-app"
+	c.AddCommand(a.linkCommand(), a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.tokenCommand())
 	return c
 }
 

@@ -2,7 +2,7 @@
 // public API, or look at what is on this machine (config, doctor). docs/cli.md is generated from it.
 //
 // What is data goes to stdout, and nothing else does; what is said about it goes to stderr. Nothing
-// here prompts.
+// here prompts, but for what must not be seen, on a terminal.
 package cli
 
 import (
@@ -204,7 +204,7 @@ func explainAPI(e *client.APIError) *failure {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		f.code = exitDenied
 		if f.hint == "" || e.Code == 10000 && e.Status == http.StatusUnauthorized {
-			f.hint = "set SLUICE_TOKEN to the server's admin token, or to a gateway token with read or edit"
+			f.hint = "sign in (sluice auth login), or set SLUICE_TOKEN to the server's admin token or to a gateway token with read or edit"
 		}
 	case http.StatusNotFound:
 		f.code = exitNotFound

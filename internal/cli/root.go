@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/auth"
 	"github.com/sluicehq/sluice/internal/client"
 	"github.com/sluicehq/sluice/internal/config"
@@ -20,6 +23,7 @@ import (
 type globalFlags struct {
 	config           string
 	url              string
+	profile          string
 	account, gateway string
 	output           string
 	json, jsonl      bool
@@ -53,7 +57,7 @@ func (a *commands) root() *cobra.Command {
 	a.globalFlags(root)
 	root.AddCommand(
 		a.serveCommand(), a.statusCommand(), a.doctorCommand(), a.endpointsCommand(), a.chatCommand(),
-		a.gatewayCommand(), a.authCommand(), a.providerCommand(), a.routeCommand(), a.apiCommand(), a.importCommand(), a.keysCommand(), a.logsCommand(), a.statsCommand(), a.cacheCommand(), a.budgetCommand(), a.priceCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.docsCommand(),
+		a.gatewayCommand(), a.authCommand(), a.memberCommand(), a.auditCommand(), a.providerCommand(), a.routeCommand(), a.apiCommand(), a.importCommand(), a.keysCommand(), a.logsCommand(), a.statsCommand(), a.cacheCommand(), a.budgetCommand(), a.priceCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.docsCommand(),
 		a.jobCommand(),
 	)
 	a.completeFlags(root)
@@ -66,6 +70,7 @@ func (a *commands) globalFlags(root *cobra.Command) {
 	f.SortFlags = false
 	f.StringVar(&v.config, "config", "", "configuration `file` (SLUICE_CONFIG); without it ./sluice.yaml, then the user's, then /etc/sluice/sluice.yaml")
 	f.StringVar(&v.url, "url", "", "`address` of the server (SLUICE_URL); without it where the configuration says that it listens")
+	f.StringVar(&v.profile, "profile", "", "`name` under which sluice auth login has kept a server (SLUICE_PROFILE)")
 	f.StringVar(&v.account, "account", "default", "account `id`")
 	f.StringVarP(&v.gateway, "gateway", "g", "default", "gateway `id`")
 	f.StringVarP(&v.output, "output", "o", "table", "`form`: table, wide, csv, json, jsonl or yaml")
@@ -164,9 +169,17 @@ func (a *commands) source() config.Source {
 	return config.Source{File: a.flags.config, Env: a.Environ}
 }
 
-// client makes the client for the server that flags, environment or configuration name.
+// client makes the client for the server that flags, environment, profile or configuration name.
 func (a *commands) client() (*client.Client, error) {
-	address, token := a.server()
+	address, token, err := a.server()
+	if err != nil {
+		return nil, err
+	}
+	return a.clientFor(address, token)
+}
+
+// clientFor makes a client for a server.
+func (a *commands) clientFor(address string, token sluice.Secret) (*client.Client, error) {
 	o := client.Options{
 		URL: address, Token: token, Account: a.flags.account, Gateway: a.flags.gateway, Agent: "sluice/" + a.Version,
 	}
@@ -186,25 +199,61 @@ func (a *commands) client() (*client.Client, error) {
 	return c, nil
 }
 
-// server finds the server's address and its token: as it was said, else as the configuration of a server
-// on this machine says. That server's own token goes to no other address.
-func (a *commands) server() (address string, token sluice.Secret) {
-	token = sluice.NewSecret(a.getenv("SLUICE_TOKEN"))
-	address = a.flags.url
-	if address == "" {
+// server finds the server's address and its token: as it was said, else as a profile has them, else as the
+// configuration of a server on this machine says. A token goes to no other address than the one that it is of.
+func (a *commands) server() (address string, token sluice.Secret, err error) {
+	address, loaded, err := a.address()
+	if err != nil {
+		return "", token, err
+	}
+	if token = sluice.NewSecret(a.getenv("SLUICE_TOKEN")); !token.IsZero() {
+		return address, token, nil
+	}
+	p, found, err := a.signedIn(address)
+	switch {
+	case err != nil:
+		return "", token, err
+	case found:
+		return address, sluice.NewSecret(p.Token), nil
+	case loaded == nil:
+		return address, token, nil
+	case loaded.Config.AdminToken.IsZero():
+		return address, dataDirToken(loaded.Config.DataDir), nil
+	}
+	return address, loaded.Config.AdminToken, nil
+}
+
+// address finds the server's address: as it was said, else that of a profile, else of a server on this machine,
+// whose configuration comes along then.
+func (a *commands) address() (address string, loaded *config.Loaded, err error) {
+	if address = a.flags.url; address == "" {
 		address = a.getenv("SLUICE_URL")
 	}
 	if address != "" {
-		return address, token
+		return address, nil, nil
 	}
-	loaded, err := config.Load(a.source())
+	p, found, err := a.signedIn("")
+	if found {
+		return p.URL, nil, nil
+	}
 	if err != nil {
-		return client.DefaultURL, token // "sluice config validate" and "sluice doctor" say what is wrong
+		return "", nil, err
 	}
-	if token.IsZero() {
-		token = loaded.Config.AdminToken
+	loaded, err = config.Load(a.source())
+	if err != nil {
+		return client.DefaultURL, nil, nil //nolint:nilerr // "sluice config validate" and "sluice doctor" say what is wrong
 	}
-	return localURL(&loaded.Config), token
+	return localURL(&loaded.Config), loaded, nil
+}
+
+// dataDirToken is what a server on this machine lets in who can read its data directory by; the zero Secret for
+// others.
+func dataDirToken(dir string) sluice.Secret {
+	text, err := os.ReadFile(filepath.Join(dir, app.DataDirToken))
+	if err != nil {
+		return sluice.Secret{}
+	}
+	return sluice.NewSecret(strings.TrimSpace(string(text)))
 }
 
 // gatewayToken is the field that lets a call through a gateway with authentication on: the token in

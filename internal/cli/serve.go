@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/config"
 )
@@ -120,17 +121,24 @@ func (a *commands) banner(c *config.Config, at app.Addrs) {
 		fmt.Fprintf(&b, "  Others      %s/{provider}        sluice endpoints lists them\n", gatewayURL)
 	}
 	sign := ""
-	if c.AdminToken.IsZero() {
+	switch {
+	case at.SignIn:
+		sign = "        sign in: sluice auth login"
+	case c.AdminToken.IsZero() && at.Claim.IsZero():
 		sign = "        no sign-in: loopback only"
 	}
 	fmt.Fprintf(&b, "  Management  %s/client/v4%s\n", control, sign)
+	if !at.Claim.IsZero() {
+		fmt.Fprintf(&b, "Nobody has claimed this gateway yet, and it refuses every call until somebody has. Whoever opens this link first becomes\n"+
+			"its admin; it serves once, for a day (sluice auth link makes another):\n  %s%s#%s\n", control, admin.ClaimPath, at.Claim.Reveal())
+	}
 	for _, w := range at.Warnings {
 		fmt.Fprintf(&b, "%s %s\n", a.paint(a.OutTerminal, yellow, a.sign("⚠")), printable(w, false))
 	}
 	if name := a.foundKey(); name != "" && found {
 		fmt.Fprintf(&b, "Found %s. It is used when you say so:  sluice chat -m %s --key-env %s \"Hello\"\n", name, usualKeys()[name], name)
 	}
-	if found {
+	if found && at.Claim.IsZero() {
 		fmt.Fprintf(&b, "Try it, no key needed:\n  curl %s/v1/%s/%s/echo/chat/completions -H 'content-type: application/json' \\\n"+
 			"    -d '{\"model\": \"echo-1\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello, Sluice\"}]}'\n", data, account, gateway)
 	}

@@ -22,7 +22,7 @@ type Config struct {
 	AdminListen string        `key:"admin_listen" restart:"yes" help:"address of a second listener for management API, dashboard and operations; empty: all on listen"`
 	BasePath    string        `key:"base_path" help:"path prefix that a reverse proxy in front leaves on, for example /ai"`
 	DataDir     string        `key:"data_dir" restart:"yes" default:"./sluice-data" help:"directory for log, databases and keys; one process each, no network file system"`
-	AdminToken  sluice.Secret `key:"admin_token" help:"token for the management API; needed when listening on more than loopback"`
+	AdminToken  sluice.Secret `key:"admin_token" help:"token for the management API; when listening on more than loopback, it or an admin who signs in is needed"`
 
 	MasterKey sluice.Secret `key:"master_key" restart:"yes" help:"key that seals the stored provider keys: 32 bytes in base64; empty: it is in vault.key_file. To change it: the new one, a comma, the old one"`
 
@@ -37,6 +37,8 @@ type Config struct {
 	Prices    Prices              `key:"prices"`
 	Cache     Cache               `key:"cache"`
 	Vault     Vault               `key:"vault"`
+	SignIn    SignIn              `key:"sign_in"`
+	OIDC      OIDC                `key:"oidc"`
 	Audit     Audit               `key:"audit"`
 	WebSocket WebSocket           `key:"websocket"`
 	Log       Log                 `key:"log"`
@@ -200,6 +202,36 @@ func (p ModelPrice) USD() map[string]string {
 		}
 	}
 	return all
+}
+
+// SignIn is about people who use the management API by name.
+type SignIn struct {
+	Idle           time.Duration `key:"idle" min:"60000000000" restart:"yes" default:"12h" help:"how long a session lasts that nobody uses"`
+	Lifetime       time.Duration `key:"lifetime" min:"60000000000" restart:"yes" default:"168h" help:"how long a session lasts at most"`
+	TrustedProxies []string      `key:"trusted_proxies" help:"addresses or CIDR ranges of reverse proxies whose X-Forwarded-For is believed; loopback always is"`
+}
+
+// OIDC is about signing in by an identity provider, which speaks OpenID Connect.
+type OIDC struct {
+	Issuer           string           `key:"issuer" help:"address of the identity provider; empty: nobody signs in by one"`
+	Name             string           `key:"name" default:"SSO" help:"what it is called where people sign in"`
+	ClientID         string           `key:"client_id" help:"id of Sluice there"`
+	ClientSecret     sluice.Secret    `key:"client_secret" help:"secret of Sluice there; empty: it has none"`
+	RedirectURL      string           `key:"redirect_url" help:"address of /client/v4/session/oidc/callback as browsers call it; it is registered there"`
+	Scopes           []string         `key:"scopes" help:"what is asked for; empty: openid, email, profile"`
+	Domains          []string         `key:"domains" help:"domains of e-mail addresses that are let in; empty: all"`
+	UnverifiedEmails *bool            `key:"unverified_emails" default:"false" help:"let in e-mail addresses that the provider does not say to be verified"`
+	GroupsClaim      string           `key:"groups_claim" default:"groups" help:"claim that lists somebody's groups"`
+	Grants           map[string]Grant `key:"grants" each:"grant" help:"who may do what: each grant is for those who are in its group and have its domain"`
+}
+
+// Grant is what some of those who sign in by an identity provider may do.
+type Grant struct {
+	Group   string `key:"group" help:"group that they are in; empty: any"`
+	Domain  string `key:"domain" help:"domain of their e-mail address; empty: any"`
+	Account string `key:"account" default:"default" help:"account that the role is in"`
+	Role    string `key:"role" enum:"viewer,editor,admin,instance" default:"viewer" help:"viewer, editor, admin, or instance: admin of every account and of the process"`
+	Bodies  *bool  `key:"bodies" default:"false" help:"viewers see stored bodies"`
 }
 
 // Audit is about the audit log: who changed what.

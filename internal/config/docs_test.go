@@ -51,7 +51,7 @@ func TestSampleIsValidCommentedAndNot(t *testing.T) {
 	text := strings.NewReplacer(
 		"/etc/sluice/tls.crt", `""`, "/etc/sluice/tls.key", `""`, "/etc/sluice/ca.pem", `""`,
 	).Replace(sampleInForce(t))
-	l, err := config.Load(config.Source{File: write(t, text), Env: []string{"SLUICE_ADMIN_SECRET=0123456789abcdef", "SLUICE_MASTER_SECRET=0123456789abcdef", "SLUICE_SCRAPE_SECRET=0123456789abcdef"}})
+	l, err := config.Load(config.Source{File: write(t, text), Env: []string{"SLUICE_ADMIN_SECRET=0123456789abcdef", "SLUICE_MASTER_SECRET=0123456789abcdef", "SLUICE_OIDC_SECRET=0123456789abcdef", "SLUICE_SCRAPE_SECRET=0123456789abcdef"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ last line end). They are never flags, and no command prints them.
 log and ` + "`sluice status`" + ` say what is wrong. Settings marked *restart* change only when the process starts again.
 
 **Reachable from other machines**: as long as all listeners are on loopback, account ` + "`default`" + ` with gateway ` + "`default`" + ` exists by itself and
-the management API needs no token. Any other address needs ` + "`admin_token`" + `, and gateways exist only as configured:
+the management API needs no token until somebody can sign in. Any other address needs ` + "`admin_token`" + ` or an admin who has claimed it (people.md), and gateways exist only as configured:
 
 ` + "```yaml" + `
 listen: 0.0.0.0:8088

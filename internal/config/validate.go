@@ -40,6 +40,8 @@ func (c *Config) problems() []Problem {
 	k.accounts()
 	k.hosts()
 	k.providers()
+	k.signIn()
+	k.oidc()
 	k.privateHosts()
 	k.origins()
 	k.tokenURL()
@@ -139,7 +141,8 @@ func (n *node) bound(i int64) string {
 	return strconv.FormatInt(i, 10)
 }
 
-// listeners checks addresses and that nobody but this machine can reach them without a token.
+// listeners checks addresses. Without an admin token, a process that other machines reach stays closed until
+// somebody has claimed it, which is not for a configuration to say.
 func (k *checker) listeners() {
 	k.address("listen", k.c.Listen)
 	if k.c.AdminListen != "" {
@@ -147,10 +150,6 @@ func (k *checker) listeners() {
 		if k.c.AdminListen == k.c.Listen && !strings.HasSuffix(k.c.Listen, ":0") {
 			k.fail("admin_listen", "the same address as listen", "another port, or remove it to have all on one listener")
 		}
-	}
-	if !k.c.LoopbackOnly() && k.c.AdminToken.IsZero() {
-		k.fail("admin_token", "missing, and other machines can reach the listener",
-			"set SLUICE_ADMIN_TOKEN, for example to the output of: openssl rand -hex 32; or listen on 127.0.0.1")
 	}
 }
 
@@ -377,3 +376,54 @@ var (
 )
 
 const hostLabel = `[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
+
+// signIn checks the networks of proxies.
+func (k *checker) signIn() {
+	if _, err := k.c.SignIn.Proxies(); err != nil {
+		k.fail("sign_in.trusted_proxies", err.Error(), "for example 10.0.0.0/8")
+	}
+	if k.c.SignIn.Idle > k.c.SignIn.Lifetime {
+		k.fail("sign_in.idle", "longer than sign_in.lifetime", "at most "+FormatDuration(k.c.SignIn.Lifetime))
+	}
+}
+
+// Proxies reads TrustedProxies.
+func (s *SignIn) Proxies() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, text := range s.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if ip, errIP := netip.ParseAddr(text); errIP == nil {
+			p, err = ip.Prefix(ip.BitLen())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a CIDR range", text)
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
+}
+
+// oidc checks how an identity provider is asked.
+func (k *checker) oidc() {
+	o := &k.c.OIDC
+	if o.Issuer == "" {
+		return
+	}
+	k.secret("oidc.client_secret", o.ClientSecret)
+	for path, address := range map[string]string{"oidc.issuer": o.Issuer, "oidc.redirect_url": o.RedirectURL} {
+		u, err := url.Parse(address)
+		local := err == nil && loopback(net.JoinHostPort(u.Hostname(), "1"))
+		if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && (u.Scheme != "http" || !local) {
+			k.fail(path, fmt.Sprintf("%q is no https address", address), "http is for loopback only")
+		}
+	}
+	if !strings.HasSuffix(o.RedirectURL, "/client/v4/session/oidc/callback") {
+		k.fail("oidc.redirect_url", "it does not lead here", "it ends in /client/v4/session/oidc/callback")
+	}
+	if o.ClientID == "" {
+		k.fail("oidc.client_id", "missing", "the identity provider gives it when Sluice is registered there")
+	}
+	if len(o.Grants) == 0 {
+		k.fail("oidc.grants", "missing, so nobody who signs in may do anything", "for example grants: {everybody: {domain: example.com, role: viewer}}")
+	}
+}
