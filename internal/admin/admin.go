@@ -65,7 +65,7 @@ type Log interface {
 	Delete(ctx context.Context, account string, ids []sluice.ID) error
 }
 
-// Deps are what the handlers need. All but TestKey, Keyless, Audit, People, OIDC, DataDir, People, DataDir, Cache, Rates, Budgets, Done and Version must be set.
+// Deps are what the handlers need. All but TestKey, Keyless, Audit, People, OIDC, DataDir, Cache, Rates, Budgets, Done and Version must be set.
 type Deps struct {
 	Log Log
 	// Settings returns the settings in force. It is called once per request; what it returns is not
