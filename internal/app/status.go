@@ -92,6 +92,9 @@ func (a *App) status() admin.Status {
 	}
 	counts := a.limits.Health()
 	s.Limits = admin.Limits{Keys: counts.Keys, Persistent: counts.Persistent, Trouble: counts.Trouble}
+	if h := a.spend.Health(); h.Trouble != "" {
+		s.Config.Warnings = append(s.Config.Warnings, "budgets: "+h.Trouble)
+	}
 	if failure != "" {
 		s.Config.FailedAt = at.UTC()
 	}

@@ -246,3 +246,33 @@ func TestBudgetsByCommand(t *testing.T) {
 		t.Errorf("%d %s %v", status, body, err)
 	}
 }
+
+// TestAnEstimateCorrectsABudget: an answer without usage counts as what was reserved for it, until its tokens are
+// estimated; then budget and log agree.
+func TestAnEstimateCorrectsABudget(t *testing.T) {
+	l := newLab(t, "", "", "openai")
+	l.command(t, 0, "budget", "set", "all", "--limit", "1", "--window", forEver)
+	const silent = `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o-mini","choices":[{"index":0,"message":{"role":"assistant","content":"Hello there"},"finish_reason":"stop"}]}`
+	l.up["openai"].Use(upstream.JSON(200, silent))
+	for _, body := range []string{chat, strings.Replace(chat, "{", `{"max_tokens":4000,`, 1)} {
+		if r := l.do(t, call{path: "openai/chat/completions", body: body}); r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+	}
+	logged, b := int64(0), budget{}
+	l.Eventually("budget and log agree", func() bool {
+		page, err := l.List("")
+		if err != nil || len(page.Rows) != 2 {
+			return false
+		}
+		logged = 0
+		for _, row := range page.Rows {
+			if row.Cost == nil || row.UsageBasis != "estimated" {
+				return false
+			}
+			logged += int64(math.Round(*row.Cost * 1e9))
+		}
+		b = l.budget(t, "all")
+		return b == budget{logged, 0} && logged > 0
+	}, func() string { return fmt.Sprintf("%+v, and %d in the log", b, logged) })
+}
