@@ -126,14 +126,32 @@ func (s *server) patchLog(ctx context.Context, in *PatchLogInput) (*output[Envel
 	return answer(Row{viewEntry(&e, basisRequests), &s.fields, s.fields.list}), nil
 }
 
-// saidOf is what people have said of an entry, for the audit log.
+// saidOf is what people have said of an entry, for the audit log. Of metadata it has the keys: the values would outlive
+// the entry there.
 func saidOf(e *sluice.LogEntry) any {
 	v := viewEntry(e, basisRequests)
+	keys := make([]string, len(e.Metadata))
+	for i := range e.Metadata {
+		keys[i] = e.Metadata[i].Key
+	}
 	return struct {
 		Feedback *int     `json:"feedback"`
 		Score    *float64 `json:"score"`
-		Metadata Metadata `json:"metadata"`
-	}{v.Feedback, v.Score, v.Metadata}
+		Keys     []string `json:"metadata_keys"`
+	}{v.Feedback, v.Score, keys}
+}
+
+// fieldsOf names what a filter asks for, without the values: they would outlive what is deleted.
+func fieldsOf(f reqlog.Filter) []string {
+	names := make([]string, len(f.Terms))
+	for i := range f.Terms {
+		t := &f.Terms[i]
+		names[i] = string(t.Field)
+		if t.Key != "" {
+			names[i] += "." + t.Key
+		}
+	}
+	return names
 }
 
 // findAnswer is find for what belongs to a request as a whole.
@@ -207,10 +225,10 @@ func (s *server) deleteLogs(ctx context.Context, in *DeleteLogsInput) (*DeletedL
 		}
 	}
 	s.audit(ctx, "", audit.Object{Kind: "logs", ID: g.ID}, struct {
-		Filter  string `json:"filter"`
-		Range   string `json:"range,omitempty"`
-		Deleted int64  `json:"deleted"`
-	}{q.Filter.String(), in.Range, out.Deleted}, nil)
+		Fields  []string `json:"fields"`
+		Range   string   `json:"range,omitempty"`
+		Deleted int64    `json:"deleted"`
+	}{fieldsOf(q.Filter), in.Range, out.Deleted}, nil)
 	return out, nil
 }
 

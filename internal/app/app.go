@@ -189,6 +189,7 @@ func (a *App) open(ctx, base context.Context) error {
 	if err := errors.Join(logErr, stateErr); err != nil {
 		return err
 	}
+	a.log.SetCaps(a.logCaps)
 	spool := filepath.Join(c.DataDir, "spool")
 	if err := emptyDir(spool); err != nil {
 		return err

@@ -22,7 +22,7 @@ import (
 // logsCommand is the log's commands; alone it is tail.
 func (a *commands) logsCommand() *cobra.Command {
 	tail := a.tailCommand()
-	c := a.command("logs [filter]", "Look into the log: tail (also without a command), list, get, export", nil)
+	c := a.command("logs [filter]", "Look into the log: tail (also without a command), list, get, export, feedback, delete", nil)
 	var since string
 	c.Flags().StringVar(&since, "since", "", "`time` to catch up from: 10m, 2h, or a date and time")
 	c.Example = "sluice logs tail 'status:error'\nsluice logs list --since 1h 'provider:openai duration:>2s'\nsluice logs export --since 7d > calls.jsonl"
@@ -39,7 +39,7 @@ func (a *commands) logsCommand() *cobra.Command {
 		a.started = true
 		return a.tail(cmd.Context(), strings.Join(given, " "), since, false)
 	}
-	c.AddCommand(tail, a.listCommand(), a.getCommand(), a.exportCommand())
+	c.AddCommand(tail, a.listCommand(), a.getCommand(), a.exportCommand(), a.feedbackCommand(), a.deleteLogsCommand())
 	return c
 }
 
@@ -293,6 +293,7 @@ func (a *commands) facts(e *client.Entry, l *line) [][2]string {
 	}
 	add("cost", a.money(e.Cost))
 	add("finish", text(e.Finish))
+	add("feedback", e.FeedbackWord())
 	add("key", text(e.Key))
 	add("user agent", text(e.UserAgent))
 	if len(e.Metadata) > 0 {

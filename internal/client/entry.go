@@ -2,6 +2,8 @@ package client
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,6 +38,8 @@ type Entry struct {
 	Key           *string                    `json:"key"`
 	UserAgent     *string                    `json:"user_agent"`
 	Finish        *string                    `json:"finish"`
+	Feedback      *int                       `json:"feedback"` // 1, -1; nil: none
+	Score         *float64                   `json:"score"`
 	Notes         []string                   `json:"notes"`
 	Timeline      *Timeline                  `json:"timeline"`
 	Attempts      []Attempt                  `json:"attempts"`
@@ -59,6 +63,18 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 	}
 	e.Raw = append(json.RawMessage{}, text...)
 	return nil
+}
+
+// FeedbackWord says in a word or two what people think of the request, "" when they have said nothing.
+func (e *Entry) FeedbackWord() string {
+	word := ""
+	if e.Feedback != nil {
+		word = map[int]string{1: "up", -1: "down"}[*e.Feedback]
+	}
+	if e.Score != nil {
+		word = strings.TrimPrefix(word+", score "+strconv.FormatFloat(*e.Score, 'g', -1, 64), ", ")
+	}
+	return word
 }
 
 // Timeline holds moments since the exchange's start, in milliseconds.

@@ -81,8 +81,8 @@ type Gateway struct {
 	RetryBackoff            string        `key:"retry_backoff" enum:"constant,linear,exponential" default:"constant" help:"how the wait grows from try to try: constant (d, d, d), linear (d, 2d, 3d) or exponential (d, 2d, 4d)"`
 	RequestTimeout          time.Duration `key:"request_timeout" unit:"ms" max:"3600000000000" default:"0" help:"how long a try waits for the first byte of an answer; 0: as timeouts.first_byte says"`
 	Hedge                   int           `key:"hedge" max:"100" default:"0" help:"most calls that are sent a second time while the first is slow, percent of all; 0: none"`
-	LogManagement           int64         `key:"log_management" max:"10000000" default:"0" help:"most log entries of this gateway, 10000 at least; 0: none; stored and shown: log.max_rows bounds all gateways together"`
-	LogManagementStrategy   string        `key:"log_management_strategy" enum:"STOP_INSERTING,DELETE_OLDEST" default:"DELETE_OLDEST" help:"STOP_INSERTING or DELETE_OLDEST; stored and shown, as log_management"`
+	LogManagement           int64         `key:"log_management" max:"10000000" default:"0" help:"most log entries of this gateway, 10000 at least; 0: none; log.max_rows bounds all gateways together"`
+	LogManagementStrategy   string        `key:"log_management_strategy" enum:"STOP_INSERTING,DELETE_OLDEST" default:"DELETE_OLDEST" help:"at log_management: count new requests without an entry, or drop the oldest entries"`
 	ByokOnly                *bool         `key:"byok_only" default:"false" help:"no call without a provider key: the caller's own, or a stored one"`
 	ZDR                     *bool         `key:"zdr" default:"false" help:"only upstream accounts that keep nothing; stored and shown"`
 	WorkersAIBillingMode    string        `key:"workers_ai_billing_mode" enum:"postpaid,unified" default:"postpaid" help:"stored and shown"`

@@ -35,8 +35,8 @@ type Settings struct {
 	Guardrails              json.RawMessage `json:"guardrails" form:"object" doc:"stored only"`
 	Hedge                   int64           `json:"hedge" minimum:"0" maximum:"100" doc:"ours: most hedged calls, percent of all; 0: none"`
 	LogClassification       *bool           `json:"log_classification" doc:"stored only"`
-	LogManagement           *int64          `json:"log_management" minimum:"10000" maximum:"10000000" doc:"most log entries; null: none; stored only, the log's own bound holds for all gateways together"`
-	LogManagementStrategy   *string         `json:"log_management_strategy" enum:"STOP_INSERTING,DELETE_OLDEST" doc:"stored only"`
+	LogManagement           *int64          `json:"log_management" minimum:"10000" maximum:"10000000" doc:"most log entries, held within a hundredth; null: none of its own. The log's bound on all gateways together holds, too"`
+	LogManagementStrategy   *string         `json:"log_management_strategy" enum:"STOP_INSERTING,DELETE_OLDEST" doc:"at log_management: count new requests without an entry, or drop the oldest entries (null, too)"`
 	Logpush                 *bool           `json:"logpush" doc:"stored only"`
 	LogpushPublicKey        *string         `json:"logpush_public_key" minLength:"16" maxLength:"1024" doc:"stored only"`
 	MetadataEntries         int64           `json:"metadata_entries" minimum:"0" maximum:"64" doc:"ours: most entries of cf-aig-metadata that are kept"`

@@ -121,6 +121,34 @@ func cloneEntry(e *sluice.LogEntry) (c sluice.LogEntry) {
 	return c
 }
 
+func (m *memory) Rows(_ context.Context, account, gateway string) (n int64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		if r.Entry.Account == account && r.Entry.Gateway == gateway {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (m *memory) TrimGateway(_ context.Context, account, gateway string, keep int64) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var ids []sluice.ID
+	for id, r := range m.rows {
+		if r.Entry.Account == account && r.Entry.Gateway == gateway {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b sluice.ID) int { return slices.Compare(a[:], b[:]) })
+	ids = ids[:max(int64(len(ids))-keep, 0)]
+	for _, id := range ids {
+		delete(m.rows, id)
+	}
+	return int64(len(ids)), nil
+}
+
 func (m *memory) Erased(_ context.Context, ids []sluice.ID) ([]bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

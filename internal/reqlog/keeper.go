@@ -33,6 +33,7 @@ const (
 type keeper struct {
 	log        *Log
 	retention  atomic.Pointer[Retention]
+	capsNow    atomic.Pointer[func() []Cap]
 	free       atomic.Int64 // of the file system, as last seen; -1: not known
 	bodiesFull atomic.Bool  // the appender found no room for bodies
 	rowsFull   atomic.Bool  // nor for rows
@@ -104,6 +105,7 @@ func (k *keeper) run(ctx context.Context) {
 		case <-room.C:
 			k.contain(func() { k.room(ctx) })
 			k.contain(k.reserve)
+			k.contain(func() { k.caps(ctx) })
 			k.contain(func() { k.erase(ctx) })
 			k.contain(func() { k.repack(ctx) })
 		case <-ctx.Done():

@@ -63,6 +63,13 @@ type Retention struct {
 	StopInserting bool  // at MaxRows or MaxBytes: drop the new, not the oldest
 }
 
+// Cap is a gateway's own bound on its rows, which is held within a hundredth and five seconds.
+type Cap struct {
+	Account, Gateway string
+	Rows             int64
+	StopInserting    bool // at the bound: count the new only, and keep the oldest
+}
+
 // Log is the log of exchanges of one process. It owns its goroutines: appender, maker (files made ahead),
 // syncer, indexer, sweeper (open marks) and keeper (retention). A panic in one of them is counted and
 // logged, and it goes on. Safe for concurrent use.
@@ -87,6 +94,7 @@ type Log struct {
 	// What the queue may still take: set by the keeper and the appender.
 	bodiesOff atomic.Bool
 	rowsOff   atomic.Bool
+	full      atomic.Pointer[map[[2]string]bool] // account and gateway: those that take no rows; nil: none
 
 	rows          atomic.Int64
 	droppedBodies atomic.Int64
@@ -180,6 +188,10 @@ func (l *Log) start(ctx context.Context, resume Pos) {
 // SetRetention changes the bounds while running.
 func (l *Log) SetRetention(r Retention) { l.keeper.set(r) }
 
+// SetCaps gives the log a function that lists what bounds of their own gateways have on their rows, as they are
+// now. It is asked every few seconds.
+func (l *Log) SetCaps(caps func() []Cap) { l.keeper.capsNow.Store(&caps) }
+
 // Exchange is the log's hold on one running exchange, from Begin to End. It lies inside the caller's
 // own struct and can be used again after Reset; the caller fills Entry as it learns.
 type Exchange struct {
@@ -220,6 +232,9 @@ type Ticket uint64
 // entry; from the same Exchange, before Reset, it keeps the bodies. countOnly: log collection is off, so
 // only roll-ups see it and bodies are not stored.
 func (l *Log) End(x *Exchange, countOnly bool) Ticket {
+	if full := l.full.Load(); full != nil && (*full)[[2]string{x.Entry.Account, x.Entry.Gateway}] {
+		countOnly = true
+	}
 	e, lost, first := &x.Entry, !countOnly && l.rowsOff.Load(), !x.ended
 	if countOnly || lost {
 		x.Bodies[0].discard()

@@ -104,6 +104,10 @@ type Index interface {
 	Cutoff(ctx context.Context, keep int64) (time.Time, error)
 	// Size returns how many rows are stored, and the disk space of the index's files in bytes.
 	Size(ctx context.Context) (rows, bytes int64, err error)
+	// Rows returns how many rows a gateway has. It is cheap.
+	Rows(ctx context.Context, account, gateway string) (int64, error)
+	// TrimGateway removes the oldest rows of a gateway until keep are left, and returns how many it removed.
+	TrimGateway(ctx context.Context, account, gateway string, keep int64) (rows int64, err error)
 	// Erased tells, one by one, which of the exchanges were deleted, as far as applied. It may forget those of a
 	// day all of whose rows were trimmed.
 	Erased(ctx context.Context, ids []sluice.ID) ([]bool, error)

@@ -223,7 +223,12 @@ func (b *batch) run(ctx context.Context, records []*reqlog.Record) error {
 	if err := b.insert(ctx); err != nil {
 		return err
 	}
-	if len(b.gather.kinds) > 0 {
+	return b.finish(ctx)
+}
+
+// finish writes what the transaction has counted, and where the file is.
+func (b *batch) finish(ctx context.Context) error {
+	if len(b.gather.kinds) > 0 || len(b.gather.cells) > 0 {
 		room := &b.p.room
 		room.delta = appendDelta(room.delta[:0], b.gather.kinds, b.gather.cells)
 		if err := b.p.exec(ctx, "INSERT INTO pending (delta) VALUES (?)", room.delta); err != nil {

@@ -200,3 +200,37 @@ func logDeletions(t *testing.T, open func(*testing.T) *feed) {
 		}
 	})
 }
+
+func logCaps(t *testing.T, open func(*testing.T) *feed) {
+	t.Run("the oldest rows of one gateway go, and count all the same", func(t *testing.T) {
+		f := open(t)
+		var mine, others []sluice.LogEntry
+		for i := range 60 {
+			at := noon().AddDate(0, 0, i/25)
+			mine = append(mine, f.entry(at))
+			others = append(others, f.entry(at, func(e *sluice.LogEntry) { e.Gateway = "other" }))
+		}
+		f.add(slices.Concat(mine, others)...)
+		for _, step := range []struct{ keep, removed, left int64 }{{100, 0, 60}, {60, 0, 60}, {20, 40, 20}, {20, 0, 20}, {0, 20, 0}} {
+			if n, err := f.TrimGateway(t.Context(), "acme", "main", step.keep); n != step.removed || err != nil {
+				t.Errorf("to %d: %d removed, %v; want %d", step.keep, n, err, step.removed)
+			}
+			if n, err := f.Rows(t.Context(), "acme", "main"); n != step.left || err != nil {
+				t.Errorf("to %d: %d left, %v; want %d", step.keep, n, err, step.left)
+			}
+			page := f.list(reqlog.Query{Gateway: "main"})
+			if page.Total != step.left || !sameIDs(pageIDs(page), entryIDs(mine[60-step.left:])) {
+				t.Errorf("to %d: %d rows of %d", step.keep, len(page.Rows), page.Total)
+			}
+		}
+		if n, err := f.Rows(t.Context(), "acme", "other"); n != 60 || err != nil {
+			t.Errorf("the other gateway has %d rows, %v", n, err)
+		}
+		if total := f.total(reqlog.TotalsQuery{}); total.Requests != 120 {
+			t.Errorf("%d requests", total.Requests)
+		}
+		if rows, _, err := f.Size(t.Context()); rows != 60 || err != nil {
+			t.Errorf("%d rows stored, %v", rows, err)
+		}
+	})
+}

@@ -28,6 +28,7 @@ func Log(t *testing.T, open func(*testing.T) reqlog.Store) {
 		{"changes", logChanges},
 		{"patches", logPatches},
 		{"deletions", logDeletions},
+		{"caps", logCaps},
 		{"marks", logMarks},
 		{"again", logAgain},
 		{"pages", logPages},
