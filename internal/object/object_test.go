@@ -98,22 +98,32 @@ func TestAnObjectIsChangedFromTheVersionThatWasSeen(t *testing.T) {
 }
 
 func TestAPlaceIsFullSomeTime(t *testing.T) {
-	s, _ := open(t, t.TempDir())
-	fill := func(n int) (err error) {
-		for range n {
-			if _, err = s.Create(t.Context(), object.New{Kind: object.KindView, Place: object.Place{Account: "acme"}, Name: "v", Data: object.View{}}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := fill(object.MaxObjects); err != nil {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	account := object.Place{Account: "acme"}
+	db, err := sqlstore.Open(t.Context(), filepath.Join(dir, "sluice.db"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fill(1); sluice.KindOf(err) != sluice.KindConflict {
+	t.Cleanup(func() { _ = db.Close() })
+	changes := make([]object.Change, object.MaxObjects-1)
+	for i := range changes {
+		changes[i].Record = object.Record{Kind: object.KindView, ID: fmt.Sprint(i), Place: account, Version: 1, Data: []byte("{}")}
+	}
+	if err := db.ChangeObjects(t.Context(), changes...); err != nil {
+		t.Fatal(err)
+	}
+	create := func(at object.Place) error {
+		_, err := s.Create(t.Context(), object.New{Kind: object.KindView, Place: at, Name: "v", Data: object.View{}})
+		return err
+	}
+	if err := create(account); err != nil {
+		t.Errorf("the last that fits: %v", err)
+	}
+	if err := create(account); sluice.KindOf(err) != sluice.KindConflict {
 		t.Errorf("one too many: %v", err)
 	}
-	if _, err := s.Create(t.Context(), object.New{Kind: object.KindView, Place: prod, Name: "v", Data: object.View{}}); err != nil {
+	if err := create(prod); err != nil {
 		t.Errorf("elsewhere: %v", err)
 	}
 }
