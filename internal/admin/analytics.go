@@ -181,6 +181,16 @@ func quantileNames() []quantileName {
 	}
 }
 
+// fromHistogram reports whether m is a quantile of durations.
+func (m metric) fromHistogram() bool {
+	for _, q := range quantileNames() {
+		if q.name != "mean" && strings.HasSuffix(m.name, "_"+q.name) {
+			return true
+		}
+	}
+	return false
+}
+
 // scaled returns n * by / of, rounded; false: it has no value, or no room.
 func scaled(n, by, of int64) (int64, bool) {
 	if of <= 0 || n < 0 {
@@ -405,7 +415,7 @@ func (s *server) sumRows(ctx context.Context, q reqlog.TotalsQuery) (r summed, e
 // notStored returns how many requests of a range have no row.
 func (s *server) notStored(ctx context.Context, q reqlog.TotalsQuery) (int64, error) {
 	first, last := q.Edges[0], q.Edges[len(q.Edges)-1]
-	totals, err := s.Log.Totals(ctx, reqlog.TotalsQuery{Account: q.Account, Gateway: q.Gateway, Edges: []time.Time{first, last}})
+	totals, err := s.Log.Totals(ctx, reqlog.TotalsQuery{Account: q.Account, Gateway: q.Gateway, Edges: []time.Time{first, last}, NoTimes: true})
 	if err != nil {
 		return 0, err
 	}
@@ -425,6 +435,7 @@ func (s *server) getAnalytics(ctx context.Context, in *AnalyticsInput) (*output[
 	if err != nil {
 		return nil, err
 	}
+	q.NoTimes = !slices.ContainsFunc(picked, metric.fromHistogram)
 	now, err := s.sum(ctx, q.TotalsQuery)
 	if err != nil {
 		return nil, fmt.Errorf("sum up: %w", err)

@@ -189,7 +189,7 @@ func (x *graphQLExec) groupField(ctx context.Context, f *graphQLSelection, q *gr
 // readGroups reads the node's arguments, and what it is asked to split by.
 func (x *graphQLExec) readGroups(account string, f *graphQLSelection) (*groupsQuery, error) {
 	q := &groupsQuery{limit: defaultGroups}
-	q.Account = account
+	q.Account, q.NoTimes = account, true
 	limit, err := x.argument(f, "limit")
 	if err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ func (s *server) getSummary(ctx context.Context, in *SummaryInput) (*output[Enve
 	if err != nil {
 		return nil, err
 	}
+	q.NoTimes = true
 	r, err := s.sum(ctx, q.TotalsQuery)
 	if err != nil {
 		return nil, fmt.Errorf("sum up the gateway: %w", err)

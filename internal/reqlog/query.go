@@ -217,6 +217,8 @@ type TotalsQuery struct {
 	Edges []time.Time
 	// Sum adds the sums of the whole range to those of its intervals. Their Start is the zero Time.
 	Sum bool
+	// NoTimes leaves Duration, FirstToken and Overhead out, but for their Count and Mean: most of the work is theirs.
+	NoTimes bool
 	// PerAttempt counts attempts in place of requests, as PerAttempt lists them: each under its own provider,
 	// model, status and cause, with its own tokens and cost. What Overhead and Generated count stays with requests.
 	PerAttempt bool

@@ -339,7 +339,7 @@ func (t *fileTotaling) readPending(ctx context.Context, question, scope int32, c
 		}
 		var sum *cell
 		if sum, err = t.place(ctx, question, at, value); sum != nil {
-			sum.merge(c)
+			t.merge(sum, c)
 		}
 	})
 	return err
@@ -378,7 +378,13 @@ func (t *fileTotaling) readStored(ctx context.Context, question, scope int32, co
 		if sum == nil {
 			continue
 		}
-		if err := (&cellReader{left: c.cell}).add(sum); err != nil {
+		r := cellReader{left: c.cell}
+		if !t.times {
+			r.addNumbers(sum)
+			if r.bad {
+				return errCell
+			}
+		} else if err := r.add(sum); err != nil {
 			return err
 		}
 	}
@@ -501,6 +507,7 @@ func (x *Index) SumRows(ctx context.Context, q reqlog.TotalsQuery) (reqlog.RowSu
 	if err != nil {
 		return reqlog.RowSums{}, err
 	}
+	s.times = true // they cost little beside the rows
 	a := adding{tally: s, attempts: q.PerAttempt, conds: l.conds}
 	a.charges = slices.Contains(s.groups, reqlog.GroupModel) && !slices.ContainsFunc(l.conds, func(c reqlog.Cond) bool { return c.Field == reqlog.FieldModel })
 	if a.attempts {

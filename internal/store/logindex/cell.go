@@ -401,7 +401,22 @@ func (r *cellReader) number(index int) (int64, error) {
 
 // add adds the next cell's numbers to c.
 func (r *cellReader) add(c *cell) error {
-	further := int64(0)
+	further := r.addNumbers(c)
+	if further < 0 || further > 1 {
+		r.bad = true
+	}
+	hists := [...]*hist{&c.first, &c.last, &c.own}
+	for _, h := range hists[:2+further&1] {
+		r.addHist(h)
+	}
+	if r.bad {
+		return errCell
+	}
+	return nil
+}
+
+// addNumbers adds all but the histograms, and returns how many of those follow the first two.
+func (r *cellReader) addNumbers(c *cell) (further int64) {
 	for mask := r.unsigned(); mask != 0 && !r.bad; mask &= mask - 1 {
 		switch i, n := bits.TrailingZeros64(mask), r.signed(); {
 		case i < nPlain:
@@ -417,17 +432,7 @@ func (r *cellReader) add(c *cell) error {
 			c.n[nKnown+i] += known
 		}
 	}
-	if further < 0 || further > 1 {
-		r.bad = true
-	}
-	hists := [...]*hist{&c.first, &c.last, &c.own}
-	for _, h := range hists[:2+further&1] {
-		r.addHist(h)
-	}
-	if r.bad {
-		return errCell
-	}
-	return nil
+	return further
 }
 
 func (r *cellReader) addHist(h *hist) {

@@ -102,9 +102,12 @@ func (h *history) check(t *rapid.T, x *Index) {
 	}
 	all := slices.Collect(maps.Values(h.counted))
 	for _, gateway := range []string{"", "main"} {
-		for _, group := range []reqlog.Group{reqlog.GroupNone, reqlog.GroupModel} {
-			for _, every := range []time.Duration{15 * time.Minute, 6 * time.Hour} {
-				q := reqlog.TotalsQuery{Account: "acme", Gateway: gateway, Group: group, Every: every}
+		for _, group := range []reqlog.Group{reqlog.GroupNone, reqlog.GroupModel, reqlog.GroupOutcome, reqlog.GroupErrorType, reqlog.GroupMeta("team")} {
+			for i, every := range []time.Duration{15 * time.Minute, 6 * time.Hour} {
+				q := reqlog.TotalsQuery{Account: "acme", Gateway: gateway, Group: group, Every: every, PerAttempt: i == 1, Sum: i == 0}
+				if group == reqlog.GroupErrorType {
+					q.Then = []reqlog.Group{reqlog.GroupProvider}
+				}
 				q.From, q.To = noon().Add(-48*time.Hour), noon().Add(48*time.Hour)
 				got, err := x.Totals(ctx, q)
 				if err != nil {
@@ -198,7 +201,7 @@ func TestRemovedDaysKeepTheirCounts(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := drawHistory(rt, noon())
 		dir, ctx := t.TempDir(), rt.Context()
-		x, err := Open(ctx, dir, Options{})
+		x, err := Open(ctx, dir, Options{Metadata: []string{"team"}})
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -225,7 +228,7 @@ func TestRemovedDaysKeepTheirCounts(t *testing.T) {
 		if err := x.Close(); err != nil {
 			rt.Fatal(err)
 		}
-		if x, err = Open(ctx, dir, Options{}); err != nil {
+		if x, err = Open(ctx, dir, Options{Metadata: []string{"team"}}); err != nil {
 			rt.Fatal(err)
 		}
 		h.check(rt, x)

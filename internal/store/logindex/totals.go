@@ -59,6 +59,7 @@ type tally struct {
 	groups []reqlog.Group
 	edges  []int64 // unix minutes: where the intervals begin, and where the last ends
 	whole  bool    // the sums of all intervals are wanted, too
+	times  bool    // the histograms are
 	cells  map[sumKey]*cell
 }
 
@@ -76,7 +77,7 @@ const (
 
 func (x *Index) newTally(q *reqlog.TotalsQuery) (*tally, error) {
 	invalid := func(field, msg string) error { return &sluice.Error{Kind: sluice.KindInvalid, Field: field, Msg: msg} }
-	s := &tally{whole: q.Sum, cells: map[sumKey]*cell{}}
+	s := &tally{whole: q.Sum, times: !q.NoTimes, cells: map[sumKey]*cell{}}
 	if q.Group != reqlog.GroupNone {
 		s.groups = append(s.groups, q.Group)
 	}
@@ -177,11 +178,22 @@ func (s *tally) cell(interval int32, group [maxLevels]string) *cell {
 	return c
 }
 
+// merge adds c to a sum.
+func (s *tally) merge(sum, c *cell) {
+	if s.times {
+		sum.merge(c)
+		return
+	}
+	for i := range c.n {
+		sum.n[i] += c.n[i]
+	}
+}
+
 // result puts the sums in order.
 func (s *tally) result() []reqlog.Total {
 	if s.whole {
 		for _, k := range slices.Collect(maps.Keys(s.cells)) {
-			s.cell(wholeRange, k.group).merge(s.cells[k])
+			s.merge(s.cell(wholeRange, k.group), s.cells[k])
 		}
 	}
 	if len(s.groups) == 0 {
