@@ -149,6 +149,8 @@ func TestSecretsAreKeptNowhere(t *testing.T) {
 	sends(t, p, c, planted)
 	h := hay{}
 	stores(t, p, c, c.all["the admin's token"], h)
+	signs(t, p, c, c.all["the admin's token"], h)
+	silent(t, p, c, c.all["the admin's token"], h)
 
 	// A stream that runs for longer than a second leaves an open mark; then the process is killed.
 	up.Use(func(_ *rawhttp.Message, conn *upstream.Conn) bool {
@@ -167,6 +169,7 @@ func TestSecretsAreKeptNowhere(t *testing.T) {
 		return time.Since(began) > 2*time.Second
 	}, g.Output)
 	p.collect(t, h, token, "")
+	p.exports(t, h, token, "")
 	p.files(t, h, "while it ran")
 	g.Kill()
 	p.files(t, h, "after it was killed")
@@ -188,6 +191,11 @@ func TestSecretsAreKeptNowhere(t *testing.T) {
 	for place, secret := range body.all {
 		if found := h.holding(secret); len(found) == 0 {
 			t.Errorf("what was planted in %s on purpose is not found: the search finds nothing", place)
+		}
+		for _, where := range []string{".bodies, unpacked", "an export as jsonl", "an export as csv"} {
+			if !strings.Contains(fmt.Sprint(h.holding(secret)), where) {
+				t.Errorf("what was planted in %s on purpose is not found in %s", place, where)
+			}
 		}
 	}
 	for place, secret := range c.all {
@@ -395,7 +403,14 @@ func (p pair) files(t *testing.T, h hay, when string) {
 			return nil
 		}
 		n++
-		h[when+": "+filepath.Base(path)] = text
+		name := when + ": " + filepath.Base(path)
+		h[name] = text
+		switch filepath.Ext(path) {
+		case ".rows", ".bodies":
+			h[name+", unpacked"] = unpacked(t, text)
+		case ".db":
+			h[name+", row by row"] = rows(t, path)
+		}
 		return err
 	})
 	if err != nil || n < 3 {

@@ -57,6 +57,7 @@ func stores(t *testing.T, p pair, c *canaries, token string, h hay) {
 		t.Fatal(err)
 	}
 	delete(h, "the answer to making a token")
+	c.all["a gateway token"] = gatewayToken.Value
 	p.up.Take()
 	dirty(t, p.Addr, fmt.Sprintf("POST /v1/default/default/openai/chat/completions HTTP/1.1\r\nHost: h\r\nConnection: close\r\ncf-aig-authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		gatewayToken.Value, len(chat), chat))
