@@ -39,7 +39,7 @@ func (k *keeper) erase(ctx context.Context) {
 	if deleted == (Pos{}) || now.Sub(at) < eraseAfter || indexed.Less(deleted) {
 		return
 	}
-	if err := k.carryOut(ctx, deleted); err != nil && ctx.Err() == nil {
+	if err := k.carryOut(ctx, deleted); err != nil && !errors.Is(err, errBusy) && ctx.Err() == nil {
 		k.failed(fmt.Errorf("remove what was deleted from the log's files: %w", err))
 	}
 	// The segment that is being written holds the newest exchanges, which are deleted as any others.

@@ -46,6 +46,7 @@ type keeper struct {
 	low                  int         // 1: the disk is too low for bodies, 2: for rows too
 	use                  use         // as of the last look, to see whether the process is idle
 	idle                 int         // looks in a row at which it was
+	hold                 hold
 	erasing              erasing
 }
 
@@ -114,8 +115,10 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// contain does one of the keeper's tasks. A panic of one keeps none of the others from being done.
+// contain does one of the keeper's tasks, when nobody holds the log. A panic of one keeps none of the others from being done.
 func (k *keeper) contain(task func()) {
+	k.hold.task.Lock()
+	defer k.hold.task.Unlock()
 	_ = k.log.contain("keeper", func() error { task(); return nil })
 }
 

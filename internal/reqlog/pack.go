@@ -205,12 +205,15 @@ func (p *packer) block(from io.ReaderAt, off int64, h blockHeader, w io.Writer) 
 	return p.rest(len(p.stored))
 }
 
-// errBusy ends a recompression that traffic came into. It begins again when the log is idle: the keeper has
+// errBusy ends a recompression that traffic came into, or somebody who wants to hold the log. It begins again when the log is idle: the keeper has
 // other things to see to meanwhile.
 var errBusy = errors.New("the log is busy")
 
 // rest rests for as long as the last step took, so that half a core is used at most.
 func (p *packer) rest(n int) error {
+	if p.log.keeper.hold.wanted.Load() > 0 {
+		return errBusy
+	}
 	if p.work += n; p.work < packStep {
 		return p.ctx.Err()
 	}
