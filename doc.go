@@ -31,6 +31,7 @@
 //	3  internal/proxy           the life of one request; proxy/serve.go is the first file to read
 //	3  internal/estimate        LLM tokens where a provider reported none
 //	3  internal/admin           the management API
+//	3  internal/upkeep          a data directory as a whole: backup, restore, check
 //	3  internal/store/logindex  the log's index: SQLite files, one per day
 //	3  internal/store/slots     counters of limits and budgets in shared-mapped files
 //	3  internal/store/answers   cached answers: memory over disk

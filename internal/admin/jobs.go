@@ -26,9 +26,13 @@ func jobRoutes() []route {
 		opens(get(RoleEditor, jobs+"/{id}/result", "get-job-result", "Download the file that a job has left (ours)", handle((*server).getJobResult))),
 		edit(http.MethodPost, jobs+"/{id}/cancel", "cancel-job", "Cancel a job that has not ended (ours)", handle((*server).cancelJob)),
 		edit(http.MethodPost, jobs+"/{id}/resume", "resume-job", "Go on with a job that has failed or was canceled (ours)", handle((*server).resumeJob)),
+		process(change(http.MethodPost, scope+"/backup", "start-backup", "Start a job that backs up the whole data directory (ours)", handle((*server).startBackup))),
 		edit(http.MethodDelete, jobs+"/{id}", "delete-job", "Remove a job that has ended, and its file (ours)", handle((*server).deleteJob)),
 	}
 }
+
+// KindBackup is the kind of jobs that back up the data directory; who makes the job.Runner brings it.
+const KindBackup = "backup"
 
 // JobKinds are the kinds of jobs that the API can start, over log. Who makes a job.Runner gives it these.
 func JobKinds(log Log) []job.Kind {
@@ -254,4 +258,18 @@ func (s *server) getJobResult(ctx context.Context, in *JobPath) (*huma.StreamRes
 		h.Set("ETag", `"`+j.File.SHA256+`"`)
 		http.ServeContent(w, r, "", time.Time{}, f)
 	}}, nil
+}
+
+type startBackupInput struct {
+	AccountPath
+	Body struct {
+		MasterKey bool `json:"master_key,omitempty" doc:"take the file with the key that seals the stored provider keys in, too: who has the backup can then read them"`
+	}
+}
+
+func (s *server) startBackup(ctx context.Context, in *startBackupInput) (*output[Envelope[JobView]], error) {
+	if _, err := in.account(s.Settings()); err != nil {
+		return nil, err
+	}
+	return s.startJob(ctx, job.Spec{Kind: KindBackup, Input: in.Body})
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -8,12 +9,13 @@ import (
 	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/job"
+	"github.com/sluicehq/sluice/internal/upkeep"
 )
 
 // openJobs makes what runs long work, and goes on with what the last process left. All that jobs use is there.
 func (a *App) openJobs(ctx context.Context, c *config.Config) (err error) {
 	a.jobs, err = job.Open(ctx, job.Options{
-		Store: a.db, Dir: filepath.Join(c.DataDir, "jobs"), Logger: a.logger, Kinds: a.jobKinds(),
+		Store: a.db, Dir: filepath.Join(c.DataDir, "jobs"), Logger: a.logger, Kinds: a.jobKinds(c),
 		Keep: c.Jobs.Keep, MaxBytes: int64(c.Jobs.MaxBytes),
 		Free: func() int64 { return a.log.Stats().DiskFree }, MinFree: int64(c.Log.MinFree),
 	})
@@ -24,6 +26,10 @@ func (a *App) openJobs(ctx context.Context, c *config.Config) (err error) {
 }
 
 // jobKinds are the kinds of long work that there are.
-func (a *App) jobKinds() []job.Kind {
-	return admin.JobKinds(a.log)
+func (a *App) jobKinds(c *config.Config) []job.Kind {
+	data := &upkeep.Directory{
+		Path: c.DataDir, Log: a.log, Index: a.index, Database: a.db, MasterKey: cmp.Or(c.Vault.KeyFile, filepath.Join(c.DataDir, "master.key")),
+		Version: a.options.Version,
+	}
+	return append(admin.JobKinds(a.log), data.Backup())
 }

@@ -96,7 +96,7 @@ func helpFlags(b *strings.Builder, cmd *cobra.Command, full bool) {
 	width := 0
 	for _, f := range allFlags(cmd) {
 		isGlobal := global.Lookup(f.Name) == f
-		if isGlobal && !full && (cmd.HasParent() || !contains([]string{"config", "url", "gateway", "output", "json"}, f.Name)) {
+		if isGlobal && !full && (cmd.HasParent() || !contains([]string{"url", "gateway", "output"}, f.Name)) {
 			continue // the first screen has room for those that most need
 		}
 		if !full && f.Annotations[annoPath] != nil && f.Annotations[annoCommon] == nil {

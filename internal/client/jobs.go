@@ -186,3 +186,8 @@ type LogExport struct {
 func (c *Client) ExportLogs(ctx context.Context, what LogExport) (*Job, error) {
 	return c.jobCall(ctx, http.MethodPost, c.api(nil, "gateways", c.gateway, "logs", "export"), what)
 }
+
+// Backup starts a job that backs up the server's data directory; masterKey: with the file that holds the master key.
+func (c *Client) Backup(ctx context.Context, masterKey bool) (*Job, error) {
+	return c.jobCall(ctx, http.MethodPost, c.api(nil, "backup"), map[string]bool{"master_key": masterKey})
+}

@@ -94,6 +94,14 @@ func sqliteSource(file string, write bool) string {
 	return "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + query
 }
 
+// Copy copies the database to a file that does not exist yet, as it is at one moment. Changes wait meanwhile.
+func (db *DB) Copy(ctx context.Context, to string) error {
+	if _, err := db.write.ExecContext(ctx, "VACUUM INTO $1", to); err != nil {
+		return fmt.Errorf("copy database: %w", err)
+	}
+	return os.Chmod(to, 0o600)
+}
+
 // change runs fn in a transaction that writes. When fn fails nothing has changed.
 func (db *DB) change(ctx context.Context, fn func(*sql.Tx) error) error {
 	// An interrupted commit leaves open whether it happened, and this one takes milliseconds.
