@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -73,9 +72,8 @@ func (d *driver) kill(g *gateway.Gateway) {
 }
 
 // generate makes n calls.
-func (d *driver) generate(n int, tokens map[string]string) {
+func (d *driver) generate(n int, dice *dice) {
 	defer close(d.calls)
-	dice := &dice{Rand: rand.New(rand.NewPCG(1, 2)), tokens: tokens}
 	for n > 0 {
 		calls := dice.next()
 		n -= len(calls)

@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -58,6 +59,8 @@ type call struct {
 const (
 	closed  = "closed"  // a gateway that wants a token
 	caching = "caching" // a gateway whose answers are kept
+
+	spending = "spending" // a gateway with budgets
 )
 
 // teams are the values of the metadata's team.
@@ -68,6 +71,7 @@ type dice struct {
 	*rand.Rand
 	n      int
 	tokens map[string]string // gateway tokens by name
+	only   string            // the gateway of all calls; "": several
 }
 
 func (d *dice) pick(list ...string) string { return list[d.IntN(len(list))] }
@@ -80,6 +84,9 @@ func (d *dice) begin() *call {
 	d.n++
 	c := &call{header: map[string]string{"Content-Type": "application/json", "Authorization": "Bearer sk-truth"}}
 	c.want = row{event: "call-" + strconv.Itoa(d.n), gateway: d.pick("default", "default", "second", closed), cache: "off", team: d.pick(teams()...)}
+	if d.only != "" {
+		c.want.gateway = d.only
+	}
 	meta, err := json.Marshal(map[string]any{"team": c.want.team, "n": d.n})
 	if err != nil {
 		panic(err)
@@ -246,11 +253,11 @@ func (d *dice) plain(t target, stream bool) []*call {
 // cachedPair is a call, and one that the cache answers.
 func (d *dice) cachedPair(t target, stream bool) []*call {
 	first := d.plain(t, stream)[0]
-	first.want.gateway, first.want.key = caching, ""
+	first.want.gateway, first.want.key = cmp.Or(d.only, caching), ""
 	delete(first.header, "cf-aig-authorization")
 	first.header["cf-aig-cache-key"] = first.want.event
 	second := d.begin()
-	second.want.gateway, second.want.key = caching, ""
+	second.want.gateway, second.want.key = cmp.Or(d.only, caching), ""
 	delete(second.header, "cf-aig-authorization")
 	second.header["cf-aig-cache-key"], second.header[planField] = first.want.event, first.header[planField]
 	second.to(t, stream, "")
@@ -425,6 +432,9 @@ func (d *dice) broken(how string) *call {
 
 // refused is a call with a wrong token.
 func (d *dice) refused(t target, stream bool) []*call {
+	if d.only != "" {
+		return d.plain(t, stream) // that one is open
+	}
 	c := d.begin()
 	c.want.gateway, c.want.key = closed, ""
 	c.header["cf-aig-authorization"] = "Bearer wrong"

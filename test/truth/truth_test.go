@@ -44,8 +44,9 @@ func TestEveryViewSaysWhatTheDriverCounted(t *testing.T) {
 	}
 	d := newDriver(t)
 	began := time.Now()
+	makeBudgets(t, g)
 	d.use(g)
-	go d.generate(total, tokens)
+	go d.generate(total, &dice{Rand: newRand(1), tokens: tokens})
 	var workers sync.WaitGroup
 	for range 16 {
 		workers.Go(d.work)
@@ -54,6 +55,7 @@ func TestEveryViewSaysWhatTheDriverCounted(t *testing.T) {
 	workers.Wait()
 	t.Logf("%d calls in %v: %d answered, %d broken off by restarts", total, time.Since(began).Round(time.Second), len(d.sure), len(d.unsure))
 	unlogged := d.unlogged(g, tokens, 200)
+	g = d.spend(g, options, total/10)
 
 	settled(t, g)
 	rows := d.compareList(g)
@@ -92,6 +94,66 @@ func (d *driver) restarts(g *gateway.Gateway, options gateway.Options, total int
 		g = gateway.Start(d.t, options)
 		d.use(g)
 	}
+	return g
+}
+
+// makeBudgets makes a gateway with budgets that are never used up: one for all, one for each team, one for a model.
+// Their windows slide, so that no window ends meanwhile.
+func makeBudgets(t *testing.T, g *gateway.Gateway) {
+	t.Helper()
+	const window = 30 * 24 * 60 * 60
+	rule := func(id, more string) string {
+		return fmt.Sprintf(`{"id":%q,"limitType":"cost","limit":1000000,"window":%d,"technique":"sliding"%s}`, id, window, more)
+	}
+	rules := rule("all", "") + "," + rule("team", `,"metadata":{"team":{"mode":"partition"}}`) + "," +
+		rule("model", `,"model":{"mode":"filter","values":["truth-large"]}`)
+	post(t, g, management+"/gateways", `{"id":"`+spending+`","collect_logs":true,"cache_ttl":0,"cache_invalidate_on_update":false,`+
+		`"rate_limiting_interval":0,"rate_limiting_limit":0,"rate_limiting_technique":"fixed","spend_limits":{"enabled":true,"rules":[`+rules+`]}}`, nil)
+}
+
+// spend sends n calls through the gateway with budgets, and compares what was spent with what the calls cost, also
+// after a stop and a kill.
+func (d *driver) spend(g *gateway.Gateway, options gateway.Options, n int) *gateway.Gateway {
+	t := d.t
+	t.Helper()
+	own := newDriver(t)
+	own.use(g)
+	go own.generate(n, &dice{Rand: newRand(4), n: 2_000_000, only: spending})
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(own.work)
+	}
+	workers.Wait()
+	settled(t, g)
+	want := map[string]nano{}
+	for event, r := range own.sure {
+		d.sure[event] = r
+		want["all "] += r.cost
+		want["team "+r.team] += r.cost
+		for _, w := range r.tries {
+			if w.model == "truth-large" {
+				want["model "] += w.cost
+			}
+		}
+	}
+	if len(own.unsure) > 0 {
+		t.Errorf("%d calls have no answer", len(own.unsure))
+	}
+	compare := func(when string) {
+		if got := spent(t, g); !maps.Equal(got, want) {
+			t.Errorf("spent %s: %v, want %v", when, got, want)
+		}
+	}
+	compare("while it runs")
+	if code := g.Stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	g = gateway.Start(t, options)
+	compare("after a stop")
+	g.Kill()
+	g = gateway.Start(t, options)
+	compare("after a kill")
+	d.use(g)
 	return g
 }
 

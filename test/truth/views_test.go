@@ -190,7 +190,7 @@ func list(t *testing.T, g *gateway.Gateway, basis string) []logRow {
 	return all
 }
 
-func gateways() []string { return []string{"default", "second", caching, closed} }
+func gateways() []string { return []string{"default", "second", caching, closed, spending} }
 
 // export fetches the log by an export.
 func export(t *testing.T, g *gateway.Gateway, basis string) []logRow {
@@ -443,6 +443,36 @@ func graphQL(t *testing.T, g *gateway.Gateway, dimension string) map[string]sums
 			}
 		}
 		all[group.Dimensions[dimension]] = s
+	}
+	return all
+}
+
+// spent asks for what a gateway's budgets have spent, by rule and team.
+func spent(t *testing.T, g *gateway.Gateway) map[string]nano {
+	t.Helper()
+	var answer struct {
+		SpendLimits []struct {
+			ID      string `json:"id"`
+			Budgets []struct {
+				Values   map[string]string `json:"values"`
+				Spent    json.Number       `json:"spent"`
+				Reserved json.Number       `json:"reserved"`
+			} `json:"budgets"`
+		} `json:"spend_limits"`
+	}
+	get(t, g, "/gateways/"+spending+"/limits/usage?top=100", &answer, nil)
+	all := map[string]nano{}
+	for _, rule := range answer.SpendLimits {
+		for _, b := range rule.Budgets {
+			n, ok := parseNano(b.Spent.String())
+			if !ok {
+				t.Errorf("%s USD were spent, which is no whole number of nano-dollars", b.Spent)
+			}
+			if held, ok := parseNano(b.Reserved.String()); !ok || held != 0 {
+				t.Errorf("%s USD are reserved, and nothing runs", b.Reserved)
+			}
+			all[rule.ID+" "+b.Values["team"]] = n
+		}
 	}
 	return all
 }
