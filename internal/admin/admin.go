@@ -185,7 +185,7 @@ func (s *server) apiConfig() huma.Config {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil // no $schema links in answers
 	// The second is what huma asks for when it writes an error of its own; see validationFailure.
-	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	c.Formats = map[string]huma.Format{"application/json": strictJSON(), "json": strictJSON()}
 	c.Transformers = []huma.Transformer{validationFailure}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "the admin token, a gateway token of the account with read or edit, or a session's token"},

@@ -364,3 +364,36 @@ func TestWhatToolsAskFirst(t *testing.T) {
 		t.Errorf("nobody: %d %+v", got.status, got.Errors)
 	}
 }
+
+// TestRolesAreReadStrictly: another spelling of a field is not the field, and the last of two does not win over
+// the one that was looked at.
+func TestRolesAreReadStrictly(t *testing.T) {
+	b := newBench(t)
+	root := b.session(b.person(people.New{Email: "root@acme.example"}))
+	admin := b.session(b.person(people.New{Email: "admin@acme.example", Account: "default", Role: RoleAdmin}))
+	for _, body := range []string{
+		`{"email":"x@acme.example","role":"viewer","Role":"admin"}`, `{"email":"x@acme.example","role":"viewer","role":"admin"}`,
+		`{"email":"x@acme.example","instance":false,"Instance":true}`, `{"email":"x@acme.example","role":"owner"}`,
+		`{"email":"x@acme.example","Role":"owner"}`, `{"email":"x@acme.example"} {"role":"admin"}`,
+	} {
+		if got := b.as(root, http.MethodPost, accountPath+"/members", body); got.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", body, got.status, got.Result)
+		}
+	}
+	if got := b.as(admin, http.MethodPost, accountPath+"/members", `{"email":"x@acme.example","Instance":true}`); got.status != http.StatusForbidden {
+		t.Errorf("in another case: %d %s", got.status, got.Result)
+	}
+}
+
+func TestAnEmptySecretLetsNobodyIn(t *testing.T) {
+	b := newBench(t, func(d *Deps) {
+		settings := d.Settings
+		d.Settings = func() *Settings { s := settings(); s.Local = false; return s }
+		d.Token, d.DataDir = func() sluice.Secret { return sluice.Secret{} }, sluice.Secret{}
+	})
+	for _, header := range [][]string{nil, {"Authorization", "Bearer"}, {"Authorization", "Bearer "}, {"Authorization", "Bearer [redacted]"}, {"Authorization", "Bearer sls_"}, {"Cookie", sessionCookie + "="}} {
+		if got := b.ask(http.MethodGet, accountPath+"/gateways", "", header...); got.status != http.StatusUnauthorized {
+			t.Errorf("%v: %d", header, got.status)
+		}
+	}
+}

@@ -82,9 +82,10 @@ func (a *App) closed() bool {
 	return true
 }
 
-// shut answers calls of a data plane that is closed.
+// shut answers calls of a data plane that is closed, in the shape of its errors.
 func shut() http.Handler {
 	const text = `{"success":false,"result":[],"messages":[],"error":[{"code":2009,"message":"Unauthorized"}],` +
+		`"name":"AiGatewayError","httpCode":401,"internalCode":2009,"message":"Unauthorized",` +
 		`"description":"nobody has claimed this gateway: open the link that it printed at its start, run sluice auth link where it runs, or set SLUICE_ADMIN_TOKEN"}` + "\n"
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

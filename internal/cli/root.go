@@ -224,7 +224,8 @@ func (a *commands) server() (address string, token sluice.Secret, err error) {
 }
 
 // address finds the server's address: as it was said, else that of a profile, else of a server on this machine,
-// whose configuration comes along then.
+// whose configuration comes along then. Who says which configuration means that server, and not the profile of
+// those who say nothing.
 func (a *commands) address() (address string, loaded *config.Loaded, err error) {
 	if address = a.flags.url; address == "" {
 		address = a.getenv("SLUICE_URL")
@@ -232,12 +233,11 @@ func (a *commands) address() (address string, loaded *config.Loaded, err error) 
 	if address != "" {
 		return address, nil, nil
 	}
-	p, found, err := a.signedIn("")
-	if found {
-		return p.URL, nil, nil
-	}
-	if err != nil {
-		return "", nil, err
+	if _, said := a.profileName(); said || a.flags.config == "" && a.getenv("SLUICE_CONFIG") == "" {
+		p, found, err := a.signedIn("")
+		if found || err != nil {
+			return p.URL, nil, err
+		}
 	}
 	loaded, err = config.Load(a.source())
 	if err != nil {

@@ -90,8 +90,4 @@ func TestManagementNeedsItsToken(t *testing.T) {
 	if resp, _ := g.Post("echo", "chat/completions", chat); resp.StatusCode != 200 {
 		t.Errorf("the data plane answers %d", resp.StatusCode)
 	}
-	out, code := gateway.Run(t, "serve", "--listen", "0.0.0.0:0", "--data-dir", t.TempDir())
-	if code == 0 || !strings.Contains(out, "admin_token") && !strings.Contains(out, "SLUICE_ADMIN_TOKEN") {
-		t.Errorf("beyond loopback without a token: exit code %d, %s; want a refusal that names the setting", code, out)
-	}
 }

@@ -101,7 +101,7 @@ func (o *output) Write(p []byte) (int, error) {
 	defer o.mu.Unlock()
 	o.text.Write(p)
 	if !o.seen {
-		if m := regexp.MustCompile(`https?://(127\.0\.0\.1:\d+)[/\s]`).FindSubmatch(o.text.Bytes()); m != nil {
+		if m := regexp.MustCompile(`https?://((?:127\.0\.0\.1|\[::1\]):\d+)[/\s]`).FindSubmatch(o.text.Bytes()); m != nil {
 			o.seen = true
 			o.addr <- string(m[1])
 		}
