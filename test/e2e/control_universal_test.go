@@ -198,7 +198,12 @@ func TestWhateverIsWrongWithTheFirstStep(t *testing.T) {
 				continue
 			}
 			row := g.row(t, "", r)
-			if causes(row) != c.cause+" -" || !row.Success || row.Ending != "complete" || row.Step != 1 || row.Streamed != streamed || row.TokensIn == nil || *row.TokensIn != 9 || row.ErrorKind != "" {
+			// A call that dies on a connection kept from another case goes once more on a new one: an attempt too.
+			got := strings.TrimPrefix(causes(row), "read read")
+			if got != causes(row) {
+				got = "read" + got
+			}
+			if got != c.cause+" -" || !row.Success || row.Ending != "complete" || row.Step != 1 || row.Streamed != streamed || row.TokensIn == nil || *row.TokensIn != 9 || row.ErrorKind != "" {
 				t.Errorf("%s, streamed %v: %s", name, streamed, row)
 			} else if got := row.Attempts[0].Status; got == nil && c.status != 0 || got != nil && *got != c.status {
 				t.Errorf("%s, streamed %v: %s", name, streamed, row)
