@@ -21,6 +21,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/job"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
 
@@ -57,7 +58,7 @@ type exportBench struct {
 	log  *reqlog.Log
 }
 
-func newExportBench(t *testing.T, rows int, wrap func(Log) Log) *exportBench {
+func newExportBench(t *testing.T, rows int, wrap func(JobLog) JobLog) *exportBench {
 	t.Helper()
 	log, _ := openReal(t, t.TempDir())
 	r := rand.New(rand.NewPCG(1, 2))
@@ -65,11 +66,11 @@ func newExportBench(t *testing.T, rows int, wrap func(Log) Log) *exportBench {
 	for i := range rows {
 		run(log, randomEntry(&ids, r), fmt.Sprintf(`{"prompt":"%d ü"}`, i), string([]byte{byte(i), 0xff, 0}))
 	}
-	var seen Log = log
+	var seen JobLog = log
 	if wrap != nil {
 		seen = wrap(log)
 	}
-	jobs := newJobs(t, JobKinds(seen)...)
+	jobs := newJobs(t, JobKinds(seen, func(string) *price.Catalogue { return price.Embedded() })...)
 	return &exportBench{newBench(t, func(d *Deps) { d.Log, d.Jobs = log, jobs }), jobs, log}
 }
 
@@ -277,7 +278,7 @@ func TestAnExportHasBodiesWhenAsked(t *testing.T) {
 
 // pagedLog lets a test hold a list between two pages.
 type pagedLog struct {
-	Log
+	JobLog
 	pages chan int      // told the number of each page, from 1
 	pass  chan struct{} // lets it be read
 	n     int
@@ -291,14 +292,14 @@ func (l *pagedLog) List(ctx context.Context, q reqlog.Query) (reqlog.Page, error
 	case <-ctx.Done():
 		return reqlog.Page{}, ctx.Err()
 	}
-	return l.Log.List(ctx, q)
+	return l.JobLog.List(ctx, q)
 }
 
 func TestAnExportThatWasStoppedGoesOn(t *testing.T) {
 	for _, format := range []string{"jsonl", "csv", "parquet"} {
 		t.Run(format, func(t *testing.T) {
 			paged := &pagedLog{pages: make(chan int, 1), pass: make(chan struct{})}
-			b := newExportBench(t, 3500, func(l Log) Log { paged.Log = l; return paged })
+			b := newExportBench(t, 3500, func(l JobLog) JobLog { paged.JobLog = l; return paged })
 			what := map[string]any{"format": format, "gzip": true}
 			read := func(stopAt int) []byte {
 				paged.n = 0

@@ -13,6 +13,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/job"
+	"github.com/sluicehq/sluice/internal/price"
 )
 
 // jobRoutes are those of long work. A job belongs to an account; those of the whole process are shown to who
@@ -34,9 +35,16 @@ func jobRoutes() []route {
 // KindBackup is the kind of jobs that back up the data directory; who makes the job.Runner brings it.
 const KindBackup = "backup"
 
-// JobKinds are the kinds of jobs that the API can start, over log. Who makes a job.Runner gives it these.
-func JobKinds(log Log) []job.Kind {
-	return []job.Kind{exportKind(log)}
+// JobLog is what the kinds of jobs need of the log; *reqlog.Log is one.
+type JobLog interface {
+	Log
+	Corrector
+}
+
+// JobKinds are the kinds of jobs that the API can start, over log. Who makes a job.Runner gives it these. prices returns
+// the catalogue that holds for an account now.
+func JobKinds(log JobLog, prices func(account string) *price.Catalogue) []job.Kind {
+	return []job.Kind{exportKind(log), repriceKind(log, log, prices), deleteKind(log)}
 }
 
 // JobView is a job as the API shows it.

@@ -70,6 +70,8 @@ func routes() []route {
 		auditRoutes(),
 		jobRoutes(),
 		exportRoutes(),
+		repriceRoutes(),
+		deleteJobRoutes(),
 		datasetRoutes(),
 		evaluationRoutes(),
 		dynamicRoutes(),

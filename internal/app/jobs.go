@@ -9,6 +9,7 @@ import (
 	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/job"
+	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/upkeep"
 )
 
@@ -31,5 +32,5 @@ func (a *App) jobKinds(c *config.Config) []job.Kind {
 		Path: c.DataDir, Log: a.log, Index: a.index, Database: a.db, MasterKey: cmp.Or(c.Vault.KeyFile, filepath.Join(c.DataDir, "master.key")),
 		Version: a.options.Version,
 	}
-	return append(admin.JobKinds(a.log), data.Backup())
+	return append(admin.JobKinds(a.log, func(account string) *price.Catalogue { return a.book.Load().Of(account) }), data.Backup())
 }

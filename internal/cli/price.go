@@ -22,7 +22,7 @@ import (
 func (a *commands) priceCommand() *cobra.Command {
 	c := a.command("price", "Look at prices, and at the arithmetic of a cost", nil)
 	c.Example = "sluice price list openai\nsluice price get openai/gpt-5-mini --count input=1200 --count output=300"
-	c.AddCommand(a.priceListCommand(), a.priceGetCommand(), a.priceExplainCommand(), a.priceSetCommand(), a.priceUnsetCommand(), a.priceUpdateCommand())
+	c.AddCommand(a.priceListCommand(), a.priceGetCommand(), a.priceExplainCommand(), a.priceSetCommand(), a.priceUnsetCommand(), a.priceUpdateCommand(), a.priceRepriceCommand())
 	return c
 }
 

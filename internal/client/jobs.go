@@ -191,3 +191,26 @@ func (c *Client) ExportLogs(ctx context.Context, what LogExport) (*Job, error) {
 func (c *Client) Backup(ctx context.Context, masterKey bool) (*Job, error) {
 	return c.jobCall(ctx, http.MethodPost, c.api(nil, "backup"), map[string]bool{"master_key": masterKey})
 }
+
+// Repricing is what a job that makes costs anew has changed, or would change. Amounts are nano-USD.
+type Repricing struct {
+	DryRun   bool  `json:"dry_run"`
+	Requests int64 `json:"requests"`
+	Changed  int64 `json:"changed"`
+	Priced   int64 `json:"priced"`
+	Before   int64 `json:"nano_usd_before"`
+	After    int64 `json:"nano_usd_after"`
+	Delta    int64 `json:"nano_usd_delta"`
+}
+
+// Reprice starts a job that makes the costs of log entries anew: of the client's gateway, or of all of the account.
+func (c *Client) Reprice(ctx context.Context, what LogSelection, all, dryRun bool) (*Job, error) {
+	address := c.api(nil, "gateways", c.gateway, "logs", "reprice")
+	if all {
+		address = c.api(nil, "logs", "reprice")
+	}
+	return c.jobCall(ctx, http.MethodPost, address, struct {
+		LogSelection
+		DryRun bool `json:"dry_run,omitempty"`
+	}{what, dryRun})
+}
