@@ -169,10 +169,6 @@ func New(d Deps) http.Handler {
 		op.Middlewares = append(op.Middlewares, s.require(rt.Route), s.audited(rt.Route))
 		rt.register(s, api, op)
 	}
-	// huma registers its own error type with every operation, whether it is used or not.
-	schemas := api.OpenAPI().Components.Schemas.Map()
-	delete(schemas, "ErrorModel")
-	delete(schemas, "ErrorDetail")
 	s.graphQLSchema = sync.OnceValue(newGraphQLSchema)
 	s.document = sync.OnceValue(func() document { return newDocument(api.OpenAPI()) })
 	return router

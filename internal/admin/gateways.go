@@ -228,7 +228,7 @@ func (s *server) deleteGateway(ctx context.Context, in *GatewayPath) (*output[En
 
 // handleGateway is handle for a body that sets a gateway up. It is read as bytes, which huma describes as
 // nothing else.
-func handleGateway[I, O any](f func(*server, context.Context, *I) (*O, error)) func(*server, huma.API, huma.Operation) {
+func handleGateway[I, O any](f func(*server, context.Context, I) (O, error)) func(*server, huma.API, huma.Operation) {
 	return func(s *server, api huma.API, op huma.Operation) {
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
 		op.SkipValidateBody, op.MaxBodyBytes = true, maxGatewayBytes // ParseBody is stricter

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"net/http"
 	"reflect"
 	"slices"
@@ -158,21 +157,6 @@ func (rt *route) operation(schemas huma.Registry) huma.Operation {
 				"application/json": {Schema: schemas.Schema(reflect.TypeFor[Failure](), true, "Failure")},
 			}},
 		},
-	}
-}
-
-// handle makes a method of server a route's handler. Its error is mapped and logged here and nowhere
-// else.
-func handle[I, O any](f func(*server, context.Context, *I) (*O, error)) func(*server, huma.API, huma.Operation) {
-	return func(s *server, api huma.API, op huma.Operation) {
-		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
-			out, err := f(s, ctx, in)
-			if err != nil {
-				return nil, s.failed(ctx, op.OperationID, err)
-			}
-			s.done(ctx) // before the answer: who reads it finds the entry
-			return out, nil
-		})
 	}
 }
 
