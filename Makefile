@@ -34,8 +34,20 @@ help: ## list the targets
 setup: ## install what build and tests need; quick when all is there
 	@scripts/setup.sh
 
+# The dashboard's pages are built where a file of theirs is newer than what was built.
+WEB := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/e2e -prune -o -type f -print)
+
+.PHONY: web
+web: web/dist/index.html ## build the dashboard's pages, which go into the binary
+
+web/dist/index.html: $(WEB) | web/node_modules
+	@cd web && node scripts/build.mjs
+
+web/node_modules:
+	@scripts/setup.sh web
+
 .PHONY: build
-build: ## build bin/sluice, one static binary
+build: web ## build bin/sluice, one static binary with the dashboard in it
 	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/sluice
 
 .PHONY: run
@@ -136,8 +148,14 @@ gates:
 	@$(SCRIPTS) ./gates -root $(CURDIR) -binary $(CURDIR)/$(BIN)
 
 .PHONY: docs
-docs: build ## write the generated pages of docs/
+docs: build ## write the generated pages of docs/, and the dashboard's types of the API
 	@$(BIN) docs
+	@$(MAKE) types
+
+.PHONY: types
+types:
+	@$(BIN) docs --openapi | $(SCRIPTS) ./apitypes >$(CACHE)/types.gen.ts
+	@cmp -s $(CACHE)/types.gen.ts web/src/api/types.gen.ts || cp $(CACHE)/types.gen.ts web/src/api/types.gen.ts
 
 .PHONY: prices
 prices: ## write the price catalogue anew from its pinned source
@@ -146,9 +164,9 @@ prices: ## write the price catalogue anew from its pinned source
 .PHONY: docs-check
 docs-check: build
 	@echo "== generated pages are current"
-	@before=$$(cat docs/*.md docs/*.yaml | sha256sum); $(BIN) docs >/dev/null; \
-		if [ "$$before" != "$$(cat docs/*.md docs/*.yaml | sha256sum)" ]; then \
-			echo "docs/ was out of date and has been written anew: commit it" >&2; exit 1; fi
+	@before=$$(cat docs/*.md docs/*.yaml web/src/api/types.gen.ts | sha256sum); $(BIN) docs >/dev/null; $(MAKE) types; \
+		if [ "$$before" != "$$(cat docs/*.md docs/*.yaml web/src/api/types.gen.ts | sha256sum)" ]; then \
+			echo "docs/ or web/src/api/types.gen.ts was out of date and has been written anew: commit it" >&2; exit 1; fi
 
 .PHONY: clean
 clean: ## remove what was built

@@ -6,6 +6,7 @@
 // only; TestImportOrder in this directory holds that.
 //
 //	0  sluice                   ID, Header, Usage, Money, LogEntry, Error, Secret
+//	0  web                      the dashboard's built pages
 //	1  internal/wire/...        bytes <-> structs: framings (sse, jsonscan, inflate), dialects (openai, anthropic)
 //	1  internal/price           prices and cost
 //	1  internal/credential      provider keys of several parts: signatures, tokens for service accounts
@@ -31,6 +32,7 @@
 //	3  internal/proxy           the life of one request; proxy/serve.go is the first file to read
 //	3  internal/estimate        LLM tokens where a provider reported none
 //	3  internal/admin           the management API
+//	3  internal/ui              the dashboard's pages, served
 //	3  internal/upkeep          a data directory as a whole: backup, restore, check
 //	3  internal/store/logindex  the log's index: SQLite files, one per day
 //	3  internal/store/slots     counters of limits and budgets in shared-mapped files

@@ -37,11 +37,14 @@ need_languages() {
 		die "Python 3.10 or newer is needed, this is $(python3 --version)"
 }
 
-# need_packages: the C compiler is for the race detector, nginx for the yardstick of `make bench`.
+# need_packages: the C compiler is for the race detector, nginx for the yardstick of `make bench`, Chromium and a
+# font with Chinese for the tests of the dashboard.
 need_packages() {
 	local missing=()
 	command -v gcc >/dev/null || missing+=(gcc libc6-dev)
 	command -v git >/dev/null || missing+=(git)
+	command -v chromium >/dev/null || missing+=(chromium)
+	fc-list :lang=zh-cn 2>/dev/null | grep -q . || missing+=(fonts-noto-cjk)
 	command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 	[ ${#missing[@]} -gt 0 ] || return 0
@@ -76,6 +79,14 @@ need_js() {
 	done
 }
 
+# need_web: what the dashboard is built from. Vite's own parts are programs that come whole, so no script runs here.
+need_web() {
+	fresh web web/package.json web/package-lock.json && [ -d web/node_modules ] && return
+	say "installing what web needs"
+	(cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+	stamp web web/package.json web/package-lock.json
+}
+
 need_py() {
 	local dir=test/sdk/python
 	fresh py $dir/requirements.txt && [ -x $dir/.venv/bin/python ] && return
@@ -92,8 +103,14 @@ need_modules() {
 	stamp modules go.sum bench/go.mod scripts/go.mod test/go.sum
 }
 
+if [ "${1:-}" = web ]; then # what a build alone needs
+	need_languages
+	need_web
+	exit
+fi
 need_languages
 need_packages
+need_web
 need_modules
 need_tools
 need_js

@@ -156,6 +156,17 @@ type server struct {
 // New returns the handler of everything under /client/v4. It does not clean paths, and expects them
 // without the base path.
 func New(d Deps) http.Handler {
+	_, router := newServer(d)
+	return router
+}
+
+// Document returns the API's OpenAPI document as JSON, as a server of that version would answer with it.
+func Document(version string) []byte {
+	s, _ := newServer(Deps{Version: version})
+	return s.document().json
+}
+
+func newServer(d Deps) (*server, http.Handler) {
 	s := &server{Deps: d, fields: newFieldSet()}
 	router := chi.NewRouter()
 	router.Use(s.guard, sameOrigin)
@@ -171,7 +182,7 @@ func New(d Deps) http.Handler {
 	}
 	s.graphQLSchema = sync.OnceValue(newGraphQLSchema)
 	s.document = sync.OnceValue(func() document { return newDocument(api.OpenAPI()) })
-	return router
+	return s, router
 }
 
 // apiConfig is huma's default without what would add routes or fields of its own.

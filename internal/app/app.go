@@ -42,8 +42,10 @@ import (
 	"github.com/sluicehq/sluice/internal/store/logindex"
 	"github.com/sluicehq/sluice/internal/store/slots"
 	"github.com/sluicehq/sluice/internal/store/sqlstore"
+	"github.com/sluicehq/sluice/internal/ui"
 	"github.com/sluicehq/sluice/internal/upstream"
 	"github.com/sluicehq/sluice/internal/vault"
+	"github.com/sluicehq/sluice/web"
 )
 
 // Options are what Run needs of its caller.
@@ -123,6 +125,8 @@ type App struct {
 	applying  sync.Mutex   // one change of the proxy's settings at a time
 	data      http.Handler // the data plane, for what net/http has read
 	admin     http.Handler
+	pages     http.Handler // the dashboard
+	hasPages  bool         // it was built
 	metrics   http.Handler
 	recorder  *metrics.Recorder
 	servers   []*listener
@@ -207,6 +211,9 @@ func (a *App) open(ctx, base context.Context) error {
 	}
 	a.metrics = onFirstUse(a.newMetrics)
 	a.admin = onFirstUse(func() http.Handler { return admin.New(a.adminDeps()) })
+	built := web.Pages()
+	a.hasPages = built != nil
+	a.pages = ui.Handler(built, func() string { return a.loaded.Load().Config.BasePath })
 	return a.openFronts(ctx, base, c)
 }
 

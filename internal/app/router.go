@@ -44,14 +44,18 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		own = http.NotFoundHandler()
 	case rt.control && (path == "/client/v4" || strings.HasPrefix(path, "/client/v4/")):
 		own = http.StripPrefix(base, a.admin)
-	case rt.control && path == admin.ClaimPath:
+	case rt.control && path == admin.ClaimPath && !a.hasPages:
 		own = admin.ClaimPage()
+	case rt.control && (path == "/ui" || strings.HasPrefix(path, "/ui/")):
+		own = http.StripPrefix(base, a.pages)
 	case rt.control && path == "/healthz":
 		own = plain(http.StatusOK, "ok\n")
 	case rt.control && path == "/metrics":
 		own = a.metrics
 	case rt.control && path == "/readyz":
 		own = a.readiness()
+	case rt.control && a.hasPages && (path == "/" || path == "") && strings.Contains(r.Header.Get("Accept"), "text/html"):
+		own = http.RedirectHandler(base+"/ui/", http.StatusFound)
 	case path == "/" || path == "":
 		own = plain(http.StatusOK, rt.welcome())
 	case rt.data && a.closed():

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/sluicehq/sluice/internal/admin"
 	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/provider"
 )
@@ -33,7 +34,12 @@ func (a *commands) pages(root *cobra.Command) []page {
 // docsCommand writes the generated pages; "make docs" runs it.
 func (a *commands) docsCommand() *cobra.Command {
 	var dir string
+	var document bool
 	c := a.command("docs", "Write the generated pages of docs/", func(cmd *cobra.Command, _ []string) error {
+		if document {
+			_, err := a.Stdout.Write(admin.Document("dev"))
+			return err
+		}
 		for _, p := range a.pages(cmd.Root()) {
 			var b bytes.Buffer
 			if err := p.write(&b); err != nil {
@@ -49,6 +55,7 @@ func (a *commands) docsCommand() *cobra.Command {
 	c.Hidden = true
 	c.Args = args(0, 0)
 	c.Flags().StringVar(&dir, "dir", "docs", "directory")
+	c.Flags().BoolVar(&document, "openapi", false, "write the management API's OpenAPI document to stdout instead")
 	return c
 }
 

@@ -1,0 +1,4 @@
+// English, and with it the list of all keys. Each area has its section in a file of its own.
+import shell from "./en/shell";
+
+export default { shell };

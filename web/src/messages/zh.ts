@@ -1,0 +1,5 @@
+// Simplified Chinese.
+import type { Language } from ".";
+import shell from "./zh/shell";
+
+export default { shell } satisfies Language;
