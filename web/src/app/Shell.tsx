@@ -4,6 +4,7 @@ import { BarChart3, Boxes, Gauge, Home, KeyRound, List, MessageSquare, Plug, Set
 import { Suspense, useEffect, useState } from "react";
 import { at, usePlace, type Place } from "@/lib/place";
 import { t, useLanguage, type Key } from "@/messages";
+import { Toasts } from "./Toasts";
 import { TopBar } from "./TopBar";
 
 interface Item {
@@ -53,6 +54,7 @@ export function Shell() {
         </main>
       </div>
       <BottomBar place={place} />
+      <Toasts />
     </div>
   );
 }

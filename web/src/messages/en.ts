@@ -1,4 +1,5 @@
 // English, and with it the list of all keys. Each area has its section in a file of its own.
+import copy from "./en/copy";
 import shell from "./en/shell";
 
-export default { shell };
+export default { copy, shell };

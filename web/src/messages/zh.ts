@@ -1,5 +1,6 @@
 // Simplified Chinese.
 import type { Language } from ".";
+import copy from "./zh/copy";
 import shell from "./zh/shell";
 
-export default { shell } satisfies Language;
+export default { copy, shell } satisfies Language;

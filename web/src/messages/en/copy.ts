@@ -1,0 +1,7 @@
+// Copying a view for use elsewhere.
+export default {
+  as: "Copy as",
+  url: "Address of this page",
+  cli: "Command",
+  curl: "curl",
+};
