@@ -153,5 +153,5 @@ export function failure(b: Json): Part[] {
   if (typeof e === "string") return [{ kind: "error", text: e, code: text(b.error_type) ?? text(b.error_code) }];
   // Amazon, Cohere, Replicate and Mistral say it without a shell.
   const words = text(b.message) ?? text(b.detail) ?? text(b.Message);
-  return words && !b.choices ? [{ kind: "error", text: words.trim(), code: text(b.title) ?? text(b.__type) }] : [];
+  return words && !b.choices ? [{ kind: "error", text: words.trim(), code: text(b.title) }] : [];
 }

@@ -78,7 +78,7 @@ it("odd but legal server-sent events", () => {
   const events = splitEvents(bytes, "text/event-stream")!;
   // What a browser drops, the event that was cut off at the end, is shown in a log.
   expect(events.map((e) => ({ event: e.name || "message", data: e.data }))).toEqual([...want.map((w) => ({ event: w.event, data: w.data })), { event: "message", data: "{\"unfinished\":true}" }]);
-  for (const [i, e] of events.entries()) expect(e.offset + e.size).toBe(events[i + 1]?.offset ?? bytes.length);
+  for (const [i, e] of events.entries()) expect(e.offset + e.size).toBeLessThanOrEqual(events[i + 1]?.offset ?? bytes.length);
 });
 
 it("every fixture is in the list", () => {

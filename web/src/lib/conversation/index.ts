@@ -42,7 +42,7 @@ export function readReply(body: StoredBody): Answer | undefined {
   if (/^(image|audio|video)\//.test(body.type)) return mediaReply(body);
   const source = utf8.decode(body.bytes).trim();
   const value = parse(source);
-  if (value === undefined) return source && /^text\/plain/.test(body.type) ? { answered: [{ role: "assistant", parts: [{ kind: "text", text: source }] }] } : undefined;
+  if (value === undefined) return source && body.type.startsWith("text/plain") ? { answered: [{ role: "assistant", parts: [{ kind: "text", text: source }] }] } : undefined;
   const pieces = arrayValues(value);
   return readAnswer(pieces ? (gemini(records(pieces)) ?? list(value)) : value);
 }
