@@ -1,7 +1,9 @@
 package reqlog
 
 import (
+	"encoding/json"
 	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,42 +13,48 @@ import (
 	sluice "github.com/sluicehq/sluice"
 )
 
-func TestParseFilter(t *testing.T) {
-	for _, c := range []struct {
-		in   string
-		want []Term
-	}{
-		{"", nil},
-		{"status:error", []Term{{Field: FieldStatus, Op: OpEq, Values: []string{"error"}}}},
-		{"provider:openai,anthropic", []Term{{Field: FieldProvider, Op: OpEq, Values: []string{"openai", "anthropic"}}}},
-		{"-model:gpt-*", []Term{{Field: FieldModel, Op: OpEq, Values: []string{"gpt-*"}, Not: true}}},
-		{`model:"gpt-*"`, []Term{{Field: FieldModel, Op: OpEq, Values: []string{`gpt-\*`}}}},
-		{"cost:>0.01", []Term{{Field: FieldCost, Op: OpGt, Values: []string{"0.01"}}}},
-		{"duration:>=2s", []Term{{Field: FieldDuration, Op: OpGte, Values: []string{"2s"}}}},
-		{"tokens_in:1000..5000", []Term{{Field: FieldTokensIn, Op: OpBetween, Values: []string{"1000..5000"}}}},
-		{"tokens_in:1000..", []Term{{Field: FieldTokensIn, Op: OpGte, Values: []string{"1000"}}}},
-		{"tokens_in:..5k", []Term{{Field: FieldTokensIn, Op: OpLte, Values: []string{"5k"}}}},
-		{"meta.user_id:42", []Term{{Field: FieldMeta, Key: "user_id", Op: OpEq, Values: []string{"42"}}}},
-		{`metadata."User Id":a,b`, []Term{{Field: FieldMeta, Key: "User Id", Op: OpEq, Values: []string{"a", "b"}}}},
-		{"metadata.key:team metadata.value:red", []Term{
-			{Field: FieldMetaKey, Op: OpEq, Values: []string{"team"}}, {Field: FieldMeta, Op: OpEq, Values: []string{"red"}},
-		}},
-		{"ua:openai-python", []Term{{Field: FieldUserAgent, Op: OpContains, Values: []string{"openai-python"}}}},
-		{"ua:=curl/8", []Term{{Field: FieldUserAgent, Op: OpEq, Values: []string{"curl/8"}}}},
-		{"model:~mini", []Term{{Field: FieldModel, Op: OpContains, Values: []string{"mini"}}}},
-		{`"exact words" -other`, []Term{
-			{Field: FieldText, Op: OpContains, Values: []string{"exact words"}},
-			{Field: FieldText, Op: OpContains, Values: []string{"other"}, Not: true},
-		}},
-		{`key:""`, []Term{{Field: FieldKey, Op: OpEq, Values: []string{""}}}},
-		{`model:a\ b\*`, []Term{{Field: FieldModel, Op: OpEq, Values: []string{`a b\*`}}}},
-		{"Success:NO range:30d", []Term{
-			{Field: FieldSuccess, Op: OpEq, Values: []string{"NO"}}, {Field: FieldRange, Op: OpEq, Values: []string{"30d"}},
-		}},
-	} {
-		got, err := ParseFilter(c.in)
-		if err != nil || !reflect.DeepEqual(got.Terms, c.want) {
-			t.Errorf("ParseFilter(%q) = %+v, %v; want %+v", c.in, got.Terms, err, c.want)
+// TestParseFilterCorpus reads testdata/filters.json, which the dashboard's parser is tested with, too.
+func TestParseFilterCorpus(t *testing.T) {
+	data, err := os.ReadFile("testdata/filters.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var corpus struct {
+		Parsed []struct {
+			In, Text string
+			Terms    []struct {
+				Field  Field
+				Key    string
+				Op     Op
+				Values []string
+				Not    bool
+			}
+		}
+		Refused []string
+	}
+	if err := json.Unmarshal(data, &corpus); err != nil || len(corpus.Parsed) == 0 || len(corpus.Refused) == 0 {
+		t.Fatalf("%v: %d filters, %d that are none", err, len(corpus.Parsed), len(corpus.Refused))
+	}
+	have := map[string]bool{}
+	for _, c := range corpus.Parsed {
+		have[c.In] = true
+		var want []Term
+		for _, term := range c.Terms {
+			want = append(want, Term(term))
+		}
+		got, err := ParseFilter(c.In)
+		if err != nil || !reflect.DeepEqual(got.Terms, want) || got.String() != c.Text {
+			t.Errorf("ParseFilter(%q) = %+v, %v, written %q; want %+v, written %q", c.In, got.Terms, err, got, want, c.Text)
+		}
+	}
+	for _, f := range filterFields() {
+		if !have[f.example] {
+			t.Errorf("the corpus lacks %s, so that the dashboard's parser may lack the field", f.example)
+		}
+	}
+	for _, in := range corpus.Refused {
+		if got, err := ParseFilter(in); err == nil {
+			t.Errorf("ParseFilter(%q) = %+v; want an error", in, got)
 		}
 	}
 }
