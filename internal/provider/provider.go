@@ -39,6 +39,8 @@ type Provider struct {
 	// Endpoints are tried in order; the first whose pattern fits names the call. A call that fits
 	// none passes through all the same.
 	Endpoints []Endpoint
+	// Unified is how the unified endpoint calls its models.
+	Unified Unified
 	// Realtime is what its WebSocket connections have of their own; nil: nothing.
 	Realtime *Realtime
 	// Local: the engine runs on the operator's own machines, so plain http and private addresses are

@@ -13,6 +13,7 @@ import (
 	"github.com/sluicehq/sluice/internal/wire/gemini"
 	"github.com/sluicehq/sluice/internal/wire/openai"
 	"github.com/sluicehq/sluice/internal/wire/speech"
+	"github.com/sluicehq/sluice/internal/wire/translate"
 )
 
 // Ways in which credentials stand in requests, shared by several providers.
@@ -55,7 +56,8 @@ func makers(m meters) []Provider {
 		{
 			Slug: "anthropic", Name: "Anthropic", Base: "https://api.anthropic.com", Strip: []string{"v1"},
 			Auth: bare("x-api-key").with("Authorization"), Endpoints: anthropicEndpoints(m),
-			Source: "https://docs.anthropic.com/en/api 2026-11",
+			Unified: Unified{Dialect: translate.Messages, Path: "v1/messages"},
+			Source:  "https://docs.anthropic.com/en/api 2026-11",
 		},
 		{
 			Slug: "google-ai-studio", Name: "Google AI Studio", Aliases: []string{"google"},
@@ -70,7 +72,8 @@ func makers(m meters) []Provider {
 		{
 			Slug: "mistral", Name: "Mistral", Base: "https://api.mistral.ai", Strip: []string{"v1"},
 			Auth: bearer(), Endpoints: slices.Concat(mistralEndpoints(m), openAI),
-			Source: "https://docs.mistral.ai/api 2026-11",
+			Unified: Unified{Path: "v1/chat/completions", Edits: mistralEdits()},
+			Source:  "https://docs.mistral.ai/api 2026-11",
 		},
 		{
 			Slug: "cohere", Name: "Cohere", Base: "https://api.cohere.ai/v1", Strip: []string{"v1"},
@@ -82,12 +85,14 @@ func makers(m meters) []Provider {
 			Slug: "perplexity-ai", Name: "Perplexity", Aliases: []string{"perplexity"},
 			Base: "https://api.perplexity.ai", Strip: []string{"v1"},
 			Auth: bearer(), Endpoints: perplexityEndpoints(m.counting(openai.ReasoningApart)),
-			Source: "https://docs.perplexity.ai/api-reference 2026-11",
+			Unified: Unified{Edits: oneBound()},
+			Source:  "https://docs.perplexity.ai/api-reference 2026-11",
 		},
 		{
 			Slug: "deepseek", Name: "DeepSeek", Base: "https://api.deepseek.com", Strip: []string{"v1"},
 			Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(deepseekEndpoints(m), openAI),
-			Source: "https://api-docs.deepseek.com 2026-11",
+			Unified: Unified{Edits: oneBound()},
+			Source:  "https://api-docs.deepseek.com 2026-11",
 		},
 		{
 			Slug: "grok", Name: "xAI", Aliases: []string{"xai"}, Base: "https://api.x.ai/v1", Strip: []string{"v1"},
@@ -110,7 +115,8 @@ func hosts(m meters) []Provider {
 		{
 			Slug: "groq", Name: "Groq", Base: "https://api.groq.com/openai/v1", Strip: []string{"openai/v1", "v1"},
 			Auth: bearer(), Endpoints: openAI,
-			Source: "https://console.groq.com/docs/api-reference 2026-11",
+			Unified: Unified{Edits: translate.Edits{Drop: []string{"logprobs", "top_logprobs", "logit_bias"}}},
+			Source:  "https://console.groq.com/docs/api-reference 2026-11",
 		},
 		{
 			Slug: "cerebras", Name: "Cerebras", Base: "https://api.cerebras.ai/v1", Strip: []string{"v1"},
@@ -126,7 +132,8 @@ func hosts(m meters) []Provider {
 			Slug: "fireworks", Name: "Fireworks AI", Base: "https://api.fireworks.ai/inference/v1",
 			Strip: []string{"inference/v1", "v1"},
 			Auth:  bearer().with("x-api-key"), Endpoints: slices.Concat(openAI, messagesEndpoints(m)),
-			Source: "https://docs.fireworks.ai/api-reference 2026-11",
+			Unified: Unified{Edits: oneBound()},
+			Source:  "https://docs.fireworks.ai/api-reference 2026-11",
 		},
 		{
 			Slug: "baseten", Name: "Baseten", Base: "https://inference.baseten.co/v1", Strip: []string{"v1"},
@@ -137,7 +144,8 @@ func hosts(m meters) []Provider {
 		{
 			Slug: "huggingface", Name: "Hugging Face", Base: "https://api-inference.huggingface.co/models",
 			Auth: bearer(), Endpoints: huggingFaceEndpoints(m),
-			Source: "https://huggingface.co/docs/api-inference 2023-10, 2026-11",
+			Unified: Unified{Path: "{model}/v1/chat/completions", Edits: oneBound()},
+			Source:  "https://huggingface.co/docs/api-inference 2023-10, 2026-11",
 		},
 		{
 			Slug: "replicate", Name: "Replicate", Base: "https://api.replicate.com/v1", Strip: []string{"v1"},
@@ -167,19 +175,22 @@ func clouds(m meters) []Provider {
 			Address: azureOpenAIAddress,
 			Auth:    azureAuth(bare("api-key").with("Authorization").inQuery("api-key")), Endpoints: azureOpenAIEndpoints(m),
 			Realtime: &Realtime{Session: openai.Realtime},
+			Unified:  Unified{Path: "{resource}/{model}/chat/completions?api-version=2024-10-21"},
 			Source:   "https://learn.microsoft.com/azure/ai-services/openai/reference 2026-11",
 		},
 		{
 			Slug: "azure", Name: "Azure AI Foundry", Base: "https://{resource}.services.ai.azure.com",
 			Address: foundryAddress,
 			Auth:    foundryAuth(), Endpoints: foundryEndpoints(m),
-			Source: "https://learn.microsoft.com/azure/ai-foundry/foundry-models 2026-11",
+			Unified: Unified{Dialect: translate.Messages, Path: "{resource}/anthropic/v1/messages"},
+			Source:  "https://learn.microsoft.com/azure/ai-foundry/foundry-models 2026-11",
 		},
 		{
 			Slug: "workers-ai", Name: "Workers AI",
 			Base: "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai", Address: workersAddress,
 			Auth: bearer().with("x-auth-key"), Endpoints: workersEndpoints(m),
 			Realtime: &Realtime{Path: "run/{model}", Session: speech.Listen},
+			Unified:  Unified{Path: "v1/chat/completions", Edits: oneBound()},
 			Source:   "https://developers.cloudflare.com/workers-ai 2026-11",
 		},
 	}
@@ -230,7 +241,8 @@ func selfHosted(m meters) []Provider {
 			Slug: "ollama", Name: "Ollama", Base: "http://127.0.0.1:11434/v1", Strip: []string{"v1"},
 			Beside: []string{"api"}, Local: true,
 			Auth: bearer(), Endpoints: slices.Concat(engine, ollamaEndpoints(m)),
-			Source: "https://docs.ollama.com/api 2026-11",
+			Unified: Unified{Edits: oneBound()},
+			Source:  "https://docs.ollama.com/api 2026-11",
 		},
 		{
 			Slug: "vllm", Name: "vLLM", Base: "http://127.0.0.1:8000/v1", Strip: []string{"v1"},
@@ -240,6 +252,7 @@ func selfHosted(m meters) []Provider {
 			},
 			Local: true, Auth: bearer(), Endpoints: slices.Concat(engine, vllmEndpoints(m)),
 			Realtime: &Realtime{Path: "realtime", Session: openai.Realtime},
+			Unified:  Unified{Edits: oneBound()},
 			Source:   "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html 2026-11",
 		},
 		{
@@ -250,13 +263,15 @@ func selfHosted(m meters) []Provider {
 				"health", "props", "slots", "metrics", "lora-adapters", "api",
 			},
 			Local: true, Auth: bearer().with("x-api-key"), Endpoints: slices.Concat(engine, llamaEndpoints(m)),
-			Source: "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md 2026-11",
+			Unified: Unified{Edits: oneBound()},
+			Source:  "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md 2026-11",
 		},
 		{
 			Slug: "lm-studio", Name: "LM Studio", Base: "http://127.0.0.1:1234/v1", Strip: []string{"v1"},
 			Beside: []string{"api"}, Local: true,
 			Auth: bearer(), Endpoints: slices.Concat(engine, lmStudioEndpoints()),
-			Source: "https://lmstudio.ai/docs/developer 2026-11",
+			Unified: Unified{Edits: oneBound()},
+			Source:  "https://lmstudio.ai/docs/developer 2026-11",
 		},
 	}
 }

@@ -30,6 +30,9 @@ func (p *Proxy) decode(ctx context.Context, x *exchange) error {
 
 // decodeNative is decode for a provider's own path.
 func (x *exchange) decodeNative(ctx context.Context) error {
+	if segment, rest := cutSegment(x.rest); segment == compatSegment {
+		return x.decodeCompat(ctx, rest)
+	}
 	err := x.findProvider()
 	x.sortHeader() // also for a request that is refused: it may say how it is to be logged
 	if err != nil {

@@ -30,8 +30,9 @@ func (p *Proxy) deliver(ctx context.Context, x *exchange) error {
 		return x.converse(ctx)
 	}
 	x.watch()
+	x.translateAnswer()
 	x.sendHead()
-	err := x.relay(ctx)
+	err := x.endTranslation(x.relay(ctx))
 	if closed := x.answer.body.Close(); err == nil && closed != nil {
 		err = closed
 	}
@@ -39,6 +40,7 @@ func (p *Proxy) deliver(ctx context.Context, x *exchange) error {
 		a.End = x.since() - a.Start
 	}
 	x.concluded(ctx, err)
+	x.untold(ctx)
 	x.endFrames(ctx)
 	return nil
 }

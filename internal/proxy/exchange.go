@@ -73,6 +73,8 @@ type state struct {
 	reported string       // what the answer says that it cost, in US dollars
 	fault    []byte       // the beginning of an error answer that no meter reads
 
+	translated *translating // nil: the client gets the provider's bytes
+
 	headSent  bool
 	sent      int64         // bytes of the answer's body that the client took
 	told      time.Duration // when who watches was told of it; 0: not yet

@@ -15,6 +15,7 @@ import (
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/route"
 	"github.com/sluicehq/sluice/internal/wire/jsonscan"
+	"github.com/sluicehq/sluice/internal/wire/translate"
 )
 
 // step is one place that a request may be sent to, and what is sent there. A request to a provider's
@@ -34,6 +35,11 @@ type step struct {
 	model    string
 	path     string // for the log
 	streamed bool
+
+	// These are a unified request's, which may be a step of a universal one.
+	unified provider.Unified
+	surface translate.Dialect  // the client's
+	answer  *translate.Context // how the answer becomes the client's; nil: it is as it comes
 }
 
 // maxSteps bounds a universal request.
@@ -304,6 +310,10 @@ func millis(v jsonscan.Value, least int64, most time.Duration, to *time.Duration
 
 // aim finds out where step i goes.
 func (x *exchange) aim(s *step, slug, endpoint string, i int) error {
+	if slug == compatSegment {
+		path, _, _ := strings.Cut(endpoint, "?")
+		return x.translateStep(s, path, fmt.Sprintf("[%d].query.", i))
+	}
 	p, ok := x.settings.providers.FindIn(x.gateway.Account, slug)
 	if !ok {
 		return &sluice.Error{
@@ -338,6 +348,9 @@ func (x *exchange) aim(s *step, slug, endpoint string, i int) error {
 
 // readQuery finds model and stream in the step's body.
 func (x *exchange) readQuery(s *step) {
+	if s.surface != "" {
+		return // it was read before it was written for its provider
+	}
 	s.streamed = s.endpoint != nil && s.endpoint.Stream
 	if len(s.query) == 0 || s.query[0] != '{' {
 		return

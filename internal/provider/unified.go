@@ -1,0 +1,92 @@
+package provider
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/sluicehq/sluice/internal/credential"
+	"github.com/sluicehq/sluice/internal/wire/translate"
+)
+
+// Unified is how the unified endpoint (/compat) calls a provider's models. The zero Unified: by
+// chat/completions in OpenAI's dialect, where the provider has such an endpoint.
+type Unified struct {
+	Dialect translate.Dialect // "" means translate.Chat
+	// Path is where chats go. "{model}" stands for the model; "{resource}", "{region}" and "{project}" for what a
+	// stored key knows of its account; "{publisher}" for what stands before the model's first "/".
+	Path string
+	// Stream is where chats go whose answer is to be a stream. "": the same.
+	Stream string
+	// Edits are what a provider wants otherwise of requests in OpenAI's dialect.
+	Edits translate.Edits
+}
+
+// chatPath is the path of OpenAI's chat completions.
+const chatPath = "chat/completions"
+
+// Chat is where a chat with a model goes by the unified endpoint. ok is false where the provider serves none.
+// missing names what the path needs and key does not know. key is a stored one; nil: there is none.
+func (p *Provider) Chat(model string, stream bool, key *credential.Key) (to Unified, path, query string, missing string, ok bool) {
+	to = p.Unified
+	if to.Dialect == "" {
+		to.Dialect = translate.Chat
+	}
+	path = to.Path
+	if stream && to.Stream != "" {
+		path = to.Stream
+	}
+	if path == "" {
+		if ep, _ := p.Match("POST", chatPath); ep == nil || ep.Name != chatPath {
+			return to, "", "", "", false
+		}
+		path = chatPath
+	}
+	path, query, _ = strings.Cut(path, "?")
+	known := credential.Key{}
+	if key != nil {
+		known = *key
+	}
+	publisher, rest, found := strings.Cut(model, "/")
+	if strings.Contains(path, "{publisher}") && found {
+		model = rest
+	}
+	for _, part := range [...]struct{ name, value string }{
+		{"{publisher}", publisher}, {"{resource}", known.Resource}, {"{region}", known.Region}, {"{project}", known.Project}, {"{model}", model},
+	} {
+		if !strings.Contains(path, part.name) {
+			continue
+		}
+		if part.value == "" {
+			return to, "", "", strings.Trim(part.name, "{}"), true
+		}
+		path = strings.ReplaceAll(path, part.name, escapeSegments(part.value))
+	}
+	return to, path, query, "", true
+}
+
+// escapeSegments escapes what a path's segments may not hold; slashes between them stay.
+func escapeSegments(s string) string {
+	parts := strings.Split(s, "/")
+	for i := range parts {
+		parts[i] = strings.ReplaceAll(url.PathEscape(parts[i]), ":", "%3A")
+	}
+	return strings.Join(parts, "/")
+}
+
+// oneBound renames the newer field of a bound on the answer, which many servers do not know.
+func oneBound() translate.Edits {
+	return translate.Edits{Rename: map[string]string{"max_completion_tokens": "max_tokens"}}
+}
+
+// mistralEdits are those of Mistral, which refuses fields that it does not know (422) and always reports usage:
+// https://docs.mistral.ai/api 2026-11.
+func mistralEdits() translate.Edits {
+	return translate.Edits{
+		Rename: map[string]string{"max_completion_tokens": "max_tokens", "seed": "random_seed"},
+		Drop: []string{
+			"user", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier", "verbosity", "modalities", "audio",
+			"functions", "function_call", "web_search_options", "safety_identifier", "prompt_cache_key",
+		},
+		NoStreamOptions: true,
+	}
+}
