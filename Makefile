@@ -64,8 +64,10 @@ check: setup ## everything that CI runs
 	@$(MAKE) build
 	@$(MAKE) gates
 	@$(MAKE) docs-check
+	@$(MAKE) web-check
 	@$(MAKE) sdk
 	@$(MAKE) e2e
+	@$(MAKE) web-e2e
 	@$(MAKE) fuzz-short
 	@$(SCRIPTS) ./count $(RESULTS)
 
@@ -109,6 +111,19 @@ e2e: build ## the binary against scripted upstreams: kills, full disks, broken s
 	@echo "== end to end"
 	@mkdir -p $(RESULTS)
 	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./e2e/... ./golden/... ./edges/... ./truth/...
+
+.PHONY: web-check
+web-check: web ## the dashboard's types, lint, dead code, words, unit tests and sizes
+	@echo "== dashboard"
+	@mkdir -p $(RESULTS)
+	@cd web && npx tsc && npx oxlint --quiet && npx knip && node scripts/words.mjs && \
+		npx vitest run --reporter=dot --reporter=json --outputFile=$(RESULTS)/web.json && node scripts/size.mjs
+
+.PHONY: web-e2e
+web-e2e: build ## the dashboard in a real browser against the binary
+	@echo "== dashboard in the browser"
+	@mkdir -p $(RESULTS)
+	@cd web && SLUICE_BIN=$(CURDIR)/$(BIN) npx vitest run --config vitest.e2e.config.ts --reporter=default --reporter=json --outputFile=$(RESULTS)/web-e2e.json
 
 CALLS ?= 50000
 

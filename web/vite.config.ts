@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
   server: { proxy: { "/client": process.env.SLUICE_URL ?? "http://127.0.0.1:8088", "/v1": process.env.SLUICE_URL ?? "http://127.0.0.1:8088" } },
   build: {
+    manifest: true,
     emptyOutDir: false, // dist/README stays: without it a plain go build has nothing to embed
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,

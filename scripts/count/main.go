@@ -1,4 +1,5 @@
-// count adds up the results of test runs that wrote `go test -json` events and prints one line.
+// count adds up the results of test runs, `go test -json` events or the one line of vitest's JSON report, and prints
+// one line.
 package main
 
 import (
@@ -62,8 +63,16 @@ func add(sum *counts, r io.Reader) error {
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
-		var event struct{ Action, Test string }
-		if json.Unmarshal(line, &event) == nil && event.Test != "" {
+		var event struct {
+			Action, Test                                    string
+			NumPassedTests, NumFailedTests, NumPendingTests int // vitest's
+		}
+		if json.Unmarshal(line, &event) == nil {
+			sum.passed += event.NumPassedTests
+			sum.failed += event.NumFailedTests
+			sum.skipped += event.NumPendingTests
+		}
+		if event.Test != "" {
 			switch event.Action {
 			case "pass":
 				sum.passed++

@@ -21,8 +21,12 @@ not json
 	if err := os.WriteFile(filepath.Join(dir, "x.json"), []byte(events), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const report = `{"numTotalTests":9,"numPassedTests":6,"numFailedTests":2,"numPendingTests":1,"testResults":[]}`
+	if err := os.WriteFile(filepath.Join(dir, "web.json"), []byte(report), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	sum, err := run(dir)
-	if err != nil || sum.String() != "check: 1 passed, 1 failed, 1 skipped" {
+	if err != nil || sum.String() != "check: 7 passed, 3 failed, 2 skipped" {
 		t.Errorf("run = %v, %v", sum, err)
 	}
 }
