@@ -130,6 +130,8 @@ type Settings struct {
 	Gateways *gateway.Snapshot
 	// Provider tells whether a path segment names a provider of an account, and gives its slug.
 	Provider func(account, segment string) (slug string, known bool)
+	// Providers are those that every account has: built in, or of the configuration.
+	Providers []*provider.Provider
 	// Endpoint is the address of the data plane, scheme, host and base path, without a slash at its
 	// end. "": the address that the caller of the API used, followed by BasePath.
 	Endpoint string

@@ -11,8 +11,8 @@ import (
 )
 
 // Entry is a log entry as the API shows it: the reference's fields first, then ours. The tag list
-// marks what a list shows when nobody asks for other fields, and the tag detail what only a single
-// entry has.
+// marks what a list shows when nobody asks for other fields, the tag detail what only a single entry has,
+// and the tag body what is read from a stored body: event streams and exports do without.
 type Entry struct {
 	ID                  string   `json:"id" list:"+" doc:"id of the request; an attempt that did not answer has its own"`
 	CreatedAt           string   `json:"created_at" list:"+" format:"date-time"`
@@ -77,6 +77,8 @@ type Entry struct {
 	ResponseHead         *string `json:"response_head" detail:"+" doc:"beginning of the response body, decoded; null: not text, or not stored"`
 	ResponseHeadComplete bool    `json:"response_head_complete" detail:"+" doc:"whether the head is all of the body"`
 	ResponseSize         int64   `json:"response_size" doc:"bytes"`
+
+	Preview *string `json:"preview" body:"+" doc:"beginning of what the last message of a user says, else of the prompt, 120 characters at most; a list has it when fields names it. null: there is none, the body is not stored or larger than 256 KB, or the caller may not see bodies"`
 
 	Cut []string `json:"cut,omitempty" list:"+" doc:"fields that this list shows in part; ask for them by fields, or get the entry"`
 }

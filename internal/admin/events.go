@@ -171,7 +171,7 @@ func (s *server) followEvents(ctx context.Context, in *EventsInput) (*huma.Strea
 	t.token, t.session = c.token, c.session
 	if in.Fields != "" {
 		t.show.whole = true
-		if t.show.keep, err = s.fields.pick(in.Fields); err != nil {
+		if t.show.keep, err = s.fields.pick(in.Fields, false); err != nil {
 			return nil, err
 		}
 	}

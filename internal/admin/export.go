@@ -114,7 +114,7 @@ func (f *fieldSet) pickColumns(names []string) ([]int, error) {
 	seen := map[int]bool{}
 	for _, name := range names {
 		i, known := f.byName[name]
-		if !known || reflect.TypeFor[Entry]().Field(i).Tag.Get("detail") != "" || f.sparse[i] {
+		if !known || !kept(i) || f.sparse[i] {
 			return nil, invalid("columns", "there is no column "+clip(name, 60), "fields of a log entry as a list has them, such as created_at, status_code, cost")
 		}
 		if !seen[i] {

@@ -184,10 +184,13 @@ func (l *fakeLog) Totals(_ context.Context, q reqlog.TotalsQuery) ([]reqlog.Tota
 	if l.err != nil {
 		return nil, l.err
 	}
-	if l.totals == nil {
-		return nil, nil
+	switch {
+	case l.totals != nil:
+		return l.totals(q), nil
+	case len(q.Filter.Terms) > 0:
+		return nil, reqlog.ErrNotRolledUp
 	}
-	return l.totals(q), nil
+	return nil, nil
 }
 
 func (l *fakeLog) CountRows(context.Context, reqlog.CountQuery) (reqlog.RowCounts, error) {

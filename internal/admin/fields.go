@@ -16,6 +16,8 @@ type fieldSet struct {
 	sparse []bool   // whether the zero value is left out
 	list   []int    // what a list shows
 	entry  []int    // what a single entry shows
+
+	preview int
 }
 
 func newFieldSet() fieldSet {
@@ -31,19 +33,27 @@ func newFieldSet() fieldSet {
 			f.list = append(f.list, i)
 		}
 	}
+	f.preview = f.byName["preview"]
 	return f
+}
+
+// kept reports whether field i is one of what the log keeps of an entry, as against what is read from bodies.
+func kept(i int) bool {
+	tag := reflect.TypeFor[Entry]().Field(i).Tag
+	return tag.Get("detail") == "" && tag.Get("body") == ""
 }
 
 // name returns a field's name.
 func (f *fieldSet) name(i int) string { return strings.Trim(f.names[i], `":`) }
 
-// pick reads a fields parameter: names with commas between. Every answer has the id.
-func (f *fieldSet) pick(param string) ([]int, error) {
+// pick reads a fields parameter: names with commas between. Every answer has the id. previews says whether there
+// may be any.
+func (f *fieldSet) pick(param string, previews bool) ([]int, error) {
 	picked := []int{f.byName["id"]}
 	for name := range strings.SplitSeq(param, ",") {
 		name = strings.TrimSpace(name)
 		i, known := f.byName[name]
-		if !known || reflect.TypeFor[Entry]().Field(i).Tag.Get("detail") != "" {
+		if !known || !kept(i) && !(previews && i == f.preview) {
 			return nil, invalid("fields", "there is no field "+clip(name, 60)+" in a list",
 				"names with commas between, for example id,created_at,status_code,cost")
 		}

@@ -69,6 +69,7 @@ func (s *server) getLog(ctx context.Context, in *GetLogInput) (*output[Envelope[
 	if v.RequestHead, v.RequestHeadComplete, err = s.head(ctx, row, reqlog.RequestSide, &it.entry.Request); err != nil {
 		return nil, err
 	}
+	v.Preview, _ = s.preview(ctx, row)
 	if hasResponse(it) {
 		if v.ResponseHead, v.ResponseHeadComplete, err = s.head(ctx, row, reqlog.ResponseSide, &it.entry.Response); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -59,20 +60,20 @@ type ListLogsInput struct {
 	LogOrder
 	MetaInfo bool   `query:"meta_info" doc:"adds the least and the greatest values to result_info"`
 	Cursor   string `query:"cursor" doc:"ours: next or prev of another page, in place of page"`
-	Fields   string `query:"fields" doc:"ours: names of fields with commas between; all texts are whole then"`
+	Fields   string `query:"fields" doc:"ours: names of fields with commas between; all texts are whole then. preview is only there when it is named"`
 	Basis    string `query:"basis" default:"attempts" enum:"attempts,requests" doc:"ours: one item per attempt, as in the reference, or one per request with its attempts inside"`
 }
 
-// LogsInfo says where in a list of entries a page lies. Numbers that nobody knows are null: the total
-// of a filtered list is not counted out.
+// LogsInfo says where in a list of entries a page lies. Numbers that nobody knows are null: the total of a
+// filtered list is not counted out, but taken from roll-ups where those know what it filters by.
 type LogsInfo struct {
 	Page          int     `json:"page"`
 	PerPage       int     `json:"per_page"`
 	Count         int     `json:"count" doc:"items on this page"`
-	TotalCount    *int64  `json:"total_count" doc:"requests in all; null: not known"`
+	TotalCount    *int64  `json:"total_count" doc:"requests in all. Of a filtered list it is from roll-ups: where it filters by one of provider, model, status, outcome, key, cache, error_type or a rolled-up metadata key, and on pages without cursor; null otherwise"`
 	TotalPages    *int64  `json:"total_pages"`
 	ApproxTotal   *int64  `json:"approx_total" doc:"ours: the same"`
-	TotalExact    bool    `json:"total_exact" doc:"ours: whether the total is counted; it is from roll-ups otherwise"`
+	TotalExact    bool    `json:"total_exact" doc:"ours: whether the total is counted; it is from roll-ups otherwise, which know whole minutes, and count what was deleted since"`
 	Next          *string `json:"next" doc:"ours: cursor of the page behind this one; null: none"`
 	Prev          *string `json:"prev" doc:"ours: cursor of the page before this one; null: none"`
 	CompleteUntil *string `json:"complete_until" doc:"ours: no entry will be added before this time"`
@@ -119,7 +120,7 @@ func (in *ListLogsInput) query(fields *fieldSet, now time.Time) (*logsQuery, err
 	q.Limit, q.keep, q.basis = in.PerPage, fields.list, basis(in.Basis)
 	if in.Fields != "" {
 		q.whole = true
-		q.keep, err = fields.pick(in.Fields)
+		q.keep, err = fields.pick(in.Fields, true)
 	}
 	return q, err
 }
@@ -194,6 +195,9 @@ func (s *server) listLogs(ctx context.Context, in *ListLogsInput) (*output[ListE
 		return nil, fmt.Errorf("ask until when the log is complete: %w", err)
 	}
 	rows := s.rows(p.rows, q)
+	if slices.Contains(q.keep, s.fields.preview) && callerOf(ctx).bodies(a.ID) {
+		s.previews(ctx, p.rows, rows)
+	}
 	info := LogsInfo{
 		Page: in.Page, PerPage: in.PerPage, Count: len(rows), TotalExact: p.exact, Partial: p.partial,
 		Next: optional(p.next), Prev: optional(p.prev), CompleteUntil: knownStamp(until),

@@ -237,6 +237,28 @@ func TestMetaInfoGivesTheBounds(t *testing.T) {
 	}
 }
 
+func TestTheTotalOfAFilteredListIsFromRollUps(t *testing.T) {
+	b := outcomes(t)
+	for query, want := range map[string]any{
+		"q=provider:openai": 10.0, "provider=anthropic": 2.0, "q=status:429": 2.0, "q=" + url.QueryEscape("-provider:openai"): 2.0,
+		"q=provider:openai&range=1h": 10.0, "q=provider:openai&page=3&per_page=2": 10.0,
+		"q=ua:%22agent+0%22": nil, "q=" + url.QueryEscape(`provider:openai ua:"agent 0"`): nil,
+	} {
+		info := b.call(logsPath + "?per_page=1&" + query).ResultInfo
+		if info["total_count"] != want || info["approx_total"] != want || info["total_exact"] != false {
+			t.Errorf("%s: %v, want %v", query, info, want)
+		}
+		if next, ok := info["next"].(string); ok && want != nil {
+			if v := b.call(logsPath + "?per_page=1&cursor=" + next + "&" + query).ResultInfo["total_count"]; v != nil {
+				t.Errorf("%s, the next page: %v", query, v)
+			}
+		}
+	}
+	if info := b.call(logsPath + "?q=provider:anthropic").ResultInfo; info["total_count"] != 2.0 || info["total_exact"] != true {
+		t.Errorf("all on one page: %v", info)
+	}
+}
+
 func TestTheTotalOfAFilteredListIsNotKnown(t *testing.T) {
 	b := newBench(t)
 	b.mixed()

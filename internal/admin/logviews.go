@@ -21,6 +21,8 @@ func logViewRoutes() []route {
 		get(RoleViewer, logs+"/facets", "get-log-facets", "Count requests by the values of a field (ours)", handle((*server).getFacets)),
 		get(RoleViewer, logs+"/{id}/timeline", "get-log-timeline", "Tell what happened in a request, and when (ours)", handle((*server).getTimeline)),
 		get(RoleViewer, logs+"/{id}/related", "list-related-logs", "List requests that belong together with one (ours)", handle((*server).listRelated)),
+		opens(get(RoleEditor, logs+"/{id}/stream-events", "list-stream-events", "List the events of a stored answer that was streamed (ours)", handle((*server).listStreamEvents))),
+		opens(get(RoleEditor, logs+"/{id}/cache-explain", "explain-cache", "Tell why the cache answered a request or did not, beside the nearest request before (ours)", handle((*server).explainCache))),
 	}
 }
 

@@ -2,8 +2,10 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -48,7 +50,47 @@ func (s *server) page(ctx context.Context, q *logsQuery, in *ListLogsInput) (*pa
 	if found.Prev != "" {
 		p.prev = cursorPrev + found.Prev
 	}
-	return p, nil
+	if p.total < 0 && in.Cursor == "" {
+		p.total, err = s.rolledUpTotal(ctx, q)
+	}
+	return p, err
+}
+
+// rolledUpTotal counts the requests that a filter lets pass by roll-ups; -1: those cannot tell. They know whole
+// minutes and count traffic, so that what was deleted since still counts.
+func (s *server) rolledUpTotal(ctx context.Context, q *logsQuery) (int64, error) {
+	from, to := q.From, q.To
+	if from.IsZero() { // then from the first row on: what is older is in no list
+		first, err := s.Log.List(ctx, reqlog.Query{Account: q.Account, Gateway: q.Gateway, To: to, Limit: 1})
+		if err != nil {
+			return -1, fmt.Errorf("find the oldest log entry: %w", err)
+		}
+		if len(first.Rows) == 0 {
+			return -1, nil
+		}
+		from = first.Rows[0].Entry.Start
+	}
+	if to.IsZero() {
+		to = time.Now()
+	}
+	from, to = from.Truncate(time.Minute), to.Add(time.Minute-1).Truncate(time.Minute)
+	if !from.Before(to) {
+		return -1, nil
+	}
+	totals, err := s.Log.Totals(ctx, reqlog.TotalsQuery{
+		Account: q.Account, Gateway: q.Gateway, Edges: []time.Time{from, to}, NoTimes: true, Filter: q.Filter,
+	})
+	if errors.Is(err, reqlog.ErrNotRolledUp) {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, fmt.Errorf("count log entries: %w", err)
+	}
+	var n int64
+	for i := range totals {
+		n += totals[i].Requests
+	}
+	return n, nil
 }
 
 // setCursor reads one of our cursors into q.

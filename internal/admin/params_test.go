@@ -157,7 +157,7 @@ func TestEveryKeyOfTheReferenceIsKnown(t *testing.T) {
 
 func TestFieldsAreInTheOrderAsked(t *testing.T) {
 	fields := newFieldSet()
-	keep, err := fields.pick("cost, id,provider")
+	keep, err := fields.pick("cost, id,provider", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,6 +57,7 @@ func routes() []route {
 		logViewRoutes(),
 		eventRoutes(),
 		helloRoutes(),
+		endpointRoutes(),
 		analyticsRoutes(),
 		graphQLRoutes(),
 		cacheRoutes(),

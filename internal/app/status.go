@@ -17,6 +17,7 @@ func viewSettings(c *config.Config, table *provider.Table, customs *provider.Cus
 	proxies, _ := c.SignIn.Proxies() // validated: cannot fail
 	return &admin.Settings{
 		Local: c.LoopbackOnly(), Proxies: proxies, BasePath: c.BasePath, Loaded: time.Now().UTC(),
+		Providers: table.All(),
 		Provider: func(account, segment string) (string, bool) {
 			p, ok := table.With(customs).FindIn(account, segment)
 			if !ok {
