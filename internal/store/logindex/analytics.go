@@ -44,20 +44,20 @@ func (c *copies) days(ctx context.Context) (map[int64]*dayInfo, error) {
 		d := &dayInfo{}
 		var gone bool
 		a, s := &d.applied, &d.safe
-		err := r.Scan(&d.day, &d.sealed, &gone, &d.minutes, &a.Segment, &a.Block, &a.Record, &s.Segment, &s.Block, &s.Record, &d.rows, &d.trimmed)
+		err := r.Scan(&d.day, &d.sealed, &gone, &d.minutes, &a.Segment, &a.Block, &a.Record, &s.Segment, &s.Block, &s.Record, &d.rows, &d.trimmed, &d.packed)
 		d.file = !gone
 		days[d.day] = d
 		return err
 	}, `SELECT day, sealed, gone, minutes_gone, applied_segment, applied_block, applied_record,
-		safe_segment, safe_block, safe_record, row_count, trimmed FROM days`)
+		safe_segment, safe_block, safe_record, row_count, trimmed, packed FROM days`)
 	return days, err
 }
 
 // saveDay writes what is known of a day.
 func (c *copies) saveDay(ctx context.Context, d dayInfo) error {
-	return c.exec(ctx, "INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	return c.exec(ctx, "INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		d.day, d.sealed, !d.file, int(d.minutes), int64(d.applied.Segment), d.applied.Block, d.applied.Record,
-		int64(d.safe.Segment), d.safe.Block, d.safe.Record, d.rows, d.trimmed)
+		int64(d.safe.Segment), d.safe.Block, d.safe.Record, d.rows, d.trimmed, d.packed)
 }
 
 // storedCell is a row of a table of roll-ups.
@@ -263,12 +263,8 @@ func (x *Index) seal(ctx context.Context, day int64) error {
 	}
 	return x.with(ctx, day, func(p *part) error {
 		before := p.stateNow(x)
-		from, ids := grainKey{cellKey: cellKey{question: math.MinInt32}}, map[int32]int32{}
-		for more := true; more; {
-			var err error
-			if from, more, err = x.copySome(ctx, p, from, ids); err != nil {
-				return fmt.Errorf("copy day %s: %w", dayName(day), err)
-			}
+		if err := x.copyCells(ctx, p); err != nil {
+			return fmt.Errorf("copy day %s: %w", dayName(day), err)
 		}
 		x.write.Lock()
 		defer x.write.Unlock()
@@ -280,9 +276,24 @@ func (x *Index) seal(ctx context.Context, day int64) error {
 			return err
 		}
 		d, _ := x.info(day)
-		d.sealed, d.state = true, p.state
+		d.sealed, d.packed, d.state = true, true, p.state
 		return x.update(ctx, d)
 	})
+}
+
+// copyCells copies a day's roll-ups, group by group.
+func (x *Index) copyCells(ctx context.Context, p *part) error {
+	ids := map[int32]int32{}
+	for g := (group{math.MinInt32, math.MinInt32}); ; {
+		next, found, err := p.nextGroup(ctx, g)
+		if err != nil || !found {
+			return err
+		}
+		if err := x.copyGroup(ctx, p, next, ids); err != nil {
+			return err
+		}
+		g = next
+	}
 }
 
 // checkpoint brings the write-ahead log into the file and empties it; false: a reader was in the way.
@@ -299,44 +310,6 @@ func (p *part) stateNow(x *Index) state {
 	x.write.Lock()
 	defer x.write.Unlock()
 	return p.state
-}
-
-// copySome copies the next cells after from.
-func (x *Index) copySome(ctx context.Context, p *part, from grainKey, ids map[int32]int32) (last grainKey, more bool, err error) {
-	x.write.Lock()
-	defer x.write.Unlock()
-	cells := make([]storedCell, 0, copyCells)
-	err = all(ctx, p.read, func(r *sql.Rows) error {
-		var one storedCell
-		err := one.scan(r)
-		last = one.grainKey
-		if one.grain != grainMinute {
-			cells = append(cells, one)
-		}
-		more = true
-		return err
-	}, "SELECT "+cellColumns+" FROM rollups WHERE (question, scope, grain, at, value) > (?, ?, ?, ?, ?) ORDER BY question, scope, grain, at, value LIMIT ?",
-		from.question, from.scope, from.grain, from.at, from.value, copyCells)
-	if err != nil || len(cells) == 0 {
-		return last, more, err
-	}
-	c := x.copies
-	err = c.tx(ctx, func() error {
-		for i := range cells {
-			one := &cells[i]
-			if err := one.translate(ctx, &p.texts, &c.texts, ids); err != nil {
-				return err
-			}
-			if err := c.exec(ctx, "INSERT OR REPLACE INTO rollups VALUES (?, ?, ?, ?, ?, ?)", one.question, one.scope, one.grain, one.at, one.value, one.cell); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		err = errors.Join(err, c.texts.forget(ctx))
-	}
-	return last, more, err
 }
 
 // dropMinutes drops a day's roll-ups of single minutes, but for the totals.

@@ -82,6 +82,12 @@ type totaling struct {
 	gateway  string
 	each     bool // the cells of each gateway are read, for the account's
 	conds    []reqlog.Cond
+	packs    map[int64]bool // sealed days that are packed, as of the piece that is read
+}
+
+// wholeDay reports whether a day lies in one interval.
+func (t *totaling) wholeDay(day int64) bool {
+	return t.intervalOf(day*dayMinutes) == t.intervalOf((day+1)*dayMinutes-1)
 }
 
 // Totals implements reqlog.Store. The range is widened to whole minutes; two days after they happened,
@@ -176,7 +182,14 @@ func (t *totaling) read(ctx context.Context, one piece) error {
 		stretch.from, stretch.to = 0, 0
 		return t.readCopies(ctx, done)
 	}
-	for _, d := range t.x.dayList() {
+	days := t.x.dayList()
+	t.packs = map[int64]bool{}
+	for i := range days {
+		if days[i].sealed && days[i].packed {
+			t.packs[days[i].day] = true
+		}
+	}
+	for _, d := range days {
 		part := piece{one.grain, max(one.from, d.day*dayMinutes), min(one.to, (d.day+1)*dayMinutes)}
 		if part.from >= part.to {
 			continue
@@ -211,7 +224,7 @@ func (t *totaling) readDay(ctx context.Context, d dayInfo, one piece) error {
 		asked = true
 		p.rollMu.RLock()
 		defer p.rollMu.RUnlock()
-		return t.readFile(ctx, p.file, &p.names, &p.pending, one)
+		return t.readFile(ctx, storedCells{f: p.file}, &p.names, &p.pending, one)
 	})
 	if err == nil && !asked { // removed meanwhile: what is left of it is in analytics.db
 		one.grain = max(one.grain, grainQuarter)
@@ -224,13 +237,14 @@ func (t *totaling) readCopies(ctx context.Context, one piece) error {
 	if one.from >= one.to {
 		return nil
 	}
-	return t.readFile(ctx, t.x.copies.file, &t.x.copies.names, nil, one)
+	return t.readFile(ctx, storedCells{f: t.x.copies.file, packs: t.packs, whole: t.wholeDay}, &t.x.copies.names, nil, one)
 }
 
 // fileTotaling is what a call of Totals knows of one file.
 type fileTotaling struct {
 	*totaling
 	f       *file
+	stored  storedCells // of f
 	n       *names
 	pending *pending // nil: there is none
 	one     piece
@@ -246,7 +260,8 @@ type filePlace struct {
 }
 
 // readFile adds what a file, and what is pending for it, has in a piece.
-func (t *totaling) readFile(ctx context.Context, f *file, n *names, waiting *pending, one piece) error {
+func (t *totaling) readFile(ctx context.Context, stored storedCells, n *names, waiting *pending, one piece) error {
+	f := stored.f
 	whole, err := f.textID(ctx, scopeOf(t.account, t.gateway))
 	if err != nil || whole == 0 {
 		return err
@@ -265,7 +280,7 @@ func (t *totaling) readFile(ctx context.Context, f *file, n *names, waiting *pen
 			return err
 		}
 	}
-	ft := fileTotaling{totaling: t, f: f, n: n, pending: waiting, one: one}
+	ft := fileTotaling{totaling: t, f: f, stored: stored, n: n, pending: waiting, one: one}
 	for _, scope := range scopes {
 		ft.gateway, ft.places = scope.gateway, map[int32]*filePlace{}
 		if err := ft.readScope(ctx, question, scope.id); err != nil {
@@ -346,49 +361,28 @@ func (t *fileTotaling) readPending(ctx context.Context, question, scope int32, c
 }
 
 func (t *fileTotaling) readStored(ctx context.Context, question, scope int32, counts bool) error {
-	type stored struct {
-		at    int64
-		value int32
-		cell  []byte
-	}
-	var cells []stored // names are looked up through the same pool, so after the query
-	err := all(ctx, t.f.read, func(r *sql.Rows) error {
-		var c stored
-		err := r.Scan(&c.at, &c.value, &c.cell)
-		cells = append(cells, c)
-		return err
-	}, "SELECT at, value, cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at >= ? AND at < ?",
-		question, scope, t.one.grain, t.one.from, t.one.to)
-	if err != nil {
-		return err
-	}
-	for i := range cells {
-		c := &cells[i]
+	return t.stored.each(ctx, group{question, scope}, t.one, func(at int64, value int32, b []byte) error {
 		if counts {
-			n, err := (&cellReader{left: c.cell}).number(nRequests)
+			n, err := (&cellReader{left: b}).number(nRequests)
 			if err != nil {
 				return err
 			}
 			t.counted += n
 		}
-		sum, err := t.place(ctx, question, c.at, c.value)
-		if err != nil {
+		sum, err := t.place(ctx, question, at, value)
+		if err != nil || sum == nil {
 			return err
 		}
-		if sum == nil {
-			continue
+		r := cellReader{left: b}
+		if t.times {
+			return r.add(sum)
 		}
-		r := cellReader{left: c.cell}
-		if !t.times {
-			r.addNumbers(sum)
-			if r.bad {
-				return errCell
-			}
-		} else if err := r.add(sum); err != nil {
-			return err
+		r.addNumbers(sum)
+		if r.bad {
+			return errCell
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // happened returns how many requests there were.
@@ -400,16 +394,11 @@ func (t *fileTotaling) happened(ctx context.Context, scope int32) (n int64, err 
 			}
 		})
 	}
-	err = all(ctx, t.f.read, func(r *sql.Rows) error {
-		var b sql.RawBytes
-		if err := r.Scan(&b); err != nil {
-			return err
-		}
+	err = t.stored.each(ctx, group{questionTotal, scope}, t.one, func(_ int64, _ int32, b []byte) error {
 		one, err := (&cellReader{left: b}).number(nRequests)
 		n += one
 		return err
-	}, "SELECT cell FROM rollups WHERE question = ? AND scope = ? AND grain = ? AND at >= ? AND at < ?",
-		questionTotal, scope, t.one.grain, t.one.from, t.one.to)
+	})
 	return n, err
 }
 

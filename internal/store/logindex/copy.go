@@ -78,6 +78,7 @@ func unsealCopies(ctx context.Context, db *sql.DB, before []dayInfo) error {
 	texts = append(
 		texts,
 		fmt.Sprintf("DELETE FROM rollups WHERE at / %d IN (SELECT day FROM days WHERE sealed < 0)", dayMinutes),
+		"DELETE FROM packs WHERE day IN (SELECT day FROM days WHERE sealed < 0)",
 		"DELETE FROM days WHERE sealed < 0",
 	)
 	for _, text := range texts {

@@ -103,7 +103,7 @@ func (h *history) check(t *rapid.T, x *Index) {
 	all := slices.Collect(maps.Values(h.counted))
 	for _, gateway := range []string{"", "main"} {
 		for _, group := range []reqlog.Group{reqlog.GroupNone, reqlog.GroupModel, reqlog.GroupOutcome, reqlog.GroupErrorType, reqlog.GroupMeta("team")} {
-			for i, every := range []time.Duration{15 * time.Minute, 6 * time.Hour} {
+			for i, every := range []time.Duration{15 * time.Minute, 6 * time.Hour, 96 * time.Hour} { // whole days are read in one sum
 				q := reqlog.TotalsQuery{Account: "acme", Gateway: gateway, Group: group, Every: every, PerAttempt: i == 1, Sum: i == 0}
 				if group == reqlog.GroupErrorType {
 					q.Then = []reqlog.Group{reqlog.GroupProvider}

@@ -84,6 +84,7 @@ type dayInfo struct {
 	day     int64
 	file    bool // false: only its roll-ups are left
 	sealed  bool // analytics.db has what the file has
+	packed  bool // packs, too, has it while it is sealed
 	minutes minutes
 	state
 	open    int       // open marks
