@@ -185,7 +185,7 @@ func (s *server) countRolledUp(ctx context.Context, q reqlog.CountQuery) ([]reql
 		return nil, reqlog.ErrNotRolledUp
 	}
 	totals, err := s.Log.Totals(ctx, reqlog.TotalsQuery{
-		Account: q.Account, Gateway: q.Gateway, From: q.From, To: q.To, Group: group, Every: q.Every, Filter: q.Filter,
+		Account: q.Account, Gateway: q.Gateway, From: q.From, To: q.To, Group: group, Every: q.Every, Filter: q.Filter, NoTimes: true,
 	})
 	if err != nil {
 		return nil, err
