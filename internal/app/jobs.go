@@ -29,7 +29,7 @@ func (a *App) openJobs(ctx context.Context, c *config.Config) (err error) {
 // jobKinds are the kinds of long work that there are.
 func (a *App) jobKinds(c *config.Config) []job.Kind {
 	data := &upkeep.Directory{
-		Path: c.DataDir, Log: a.log, Index: a.index, Database: a.db, MasterKey: cmp.Or(c.Vault.KeyFile, filepath.Join(c.DataDir, "master.key")),
+		Log: a.log, Index: a.index, Database: a.db, Counts: []upkeep.Counts{a.limits, a.spend}, MasterKey: cmp.Or(c.Vault.KeyFile, filepath.Join(c.DataDir, "master.key")),
 		Version: a.options.Version,
 	}
 	return append(admin.JobKinds(a.log, func(account string) *price.Catalogue { return a.book.Load().Of(account) }), data.Backup())

@@ -16,8 +16,20 @@ import (
 	sluice "github.com/sluicehq/sluice"
 )
 
-// resultName is the result's name on disk; what it is to be saved as is in the job.
-const resultName = "result"
+// The result's name on disk; what it is to be saved as is in the job. Those of unbounded kinds have another, so that
+// who counts sees the others alone.
+const (
+	resultName    = "result"
+	unboundedName = "unbounded"
+)
+
+// resultPath is where the result of a job of a kind lies.
+func (r *Runner) resultPath(id, kind string) string {
+	if k := r.kinds[kind]; k != nil && k.Unbounded {
+		return filepath.Join(r.dir(id), unboundedName)
+	}
+	return filepath.Join(r.dir(id), resultName)
+}
 
 // roomEvery is how many bytes a result grows by between two looks at the disk's room.
 const roomEvery = 4 << 20
@@ -37,10 +49,11 @@ func (r *Run) Scratch() (string, error) {
 
 // Output is the file that a job leaves as its result, while it is written. It is for one goroutine.
 type Output struct {
-	runner *Runner
-	file   *os.File
-	size   int64
-	looked int64 // size at the last look at the disk's room
+	runner    *Runner
+	file      *os.File
+	size      int64
+	looked    int64 // size at the last look at the disk's room
+	unbounded bool  // by Options.MaxBytes, for which it does not count
 }
 
 // Create opens the file that the job leaves as its result, to be saved as name, and cuts it to its first at
@@ -50,7 +63,7 @@ func (r *Run) Create(name, mediaType string, at int64) (*Output, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a job's directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, resultName), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(r.runner.resultPath(r.task.job.ID, r.task.kind.Name), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open a job's result: %w", err)
 	}
@@ -67,16 +80,21 @@ func (r *Run) Create(name, mediaType string, at int64) (*Output, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open a job's result: %w", err), f.Close())
 	}
-	r.runner.used.Add(at - info.Size())
+	o := &Output{runner: r.runner, file: f, size: at, looked: at - roomEvery, unbounded: r.task.kind.Unbounded}
+	o.count(at - info.Size())
 	r.runner.mu.Lock()
 	defer r.runner.mu.Unlock()
 	r.task.job.File = &File{Name: name, Type: mediaType}
-	return &Output{runner: r.runner, file: f, size: at, looked: at - roomEvery}, nil
+	return o, nil
 }
 
 // Write appends to the file. Its error has sluice.KindUnavailable when there is no room for results.
 func (o *Output) Write(p []byte) (int, error) {
-	if err := o.runner.room(int64(len(p)), o.size-o.looked >= roomEvery); err != nil {
+	counted := int64(len(p))
+	if o.unbounded {
+		counted = 0
+	}
+	if err := o.runner.room(int64(len(p)), counted, o.size-o.looked >= roomEvery); err != nil {
 		return 0, err
 	}
 	if o.size-o.looked >= roomEvery {
@@ -84,13 +102,19 @@ func (o *Output) Write(p []byte) (int, error) {
 	}
 	n, err := o.file.Write(p)
 	o.size += int64(n)
-	o.runner.used.Add(int64(n))
+	o.count(int64(n))
 	return n, err
 }
 
-// room refuses n bytes more of results when there is no room for them.
-func (r *Runner) room(n int64, look bool) error {
-	if r.used.Load()+n > r.o.MaxBytes {
+func (o *Output) count(n int64) {
+	if !o.unbounded {
+		o.runner.used.Add(n)
+	}
+}
+
+// room refuses n bytes more of results, of which some are counted, when there is no room for them.
+func (r *Runner) room(n, counted int64, look bool) error {
+	if counted > 0 && r.used.Load()+counted > r.o.MaxBytes {
 		return &sluice.Error{
 			Kind: sluice.KindUnavailable, Msg: fmt.Sprintf("results of jobs would take more than %d bytes", r.o.MaxBytes),
 			Hint: "delete jobs whose results nobody needs, or ask for less",
@@ -124,7 +148,7 @@ func (r *Runner) seal(t *task) error {
 	if was == nil {
 		return nil
 	}
-	f, err := os.Open(filepath.Join(r.dir(t.job.ID), resultName))
+	f, err := os.Open(r.resultPath(t.job.ID, t.kind.Name))
 	if err != nil {
 		return fmt.Errorf("read a job's result: %w", err)
 	}
@@ -157,7 +181,7 @@ func (r *Runner) OpenResult(ctx context.Context, id string) (*os.File, Job, erro
 	case j.File == nil:
 		return nil, j, gone("the job has left no file, or it is no longer kept")
 	}
-	f, err := os.Open(filepath.Join(r.dir(id), resultName))
+	f, err := os.Open(r.resultPath(id, j.Kind))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, j, gone("the job's result is no longer kept")
 	}
@@ -225,7 +249,7 @@ func (r *Runner) removeDir(id string) error {
 	return os.RemoveAll(r.dir(id))
 }
 
-// count counts the bytes of all results anew: what was counted while they were written can be off after a
+// count counts the bytes of all bounded results anew: what was counted while they were written can be off after a
 // failure of the disk.
 func (r *Runner) count() error {
 	before := r.used.Load()

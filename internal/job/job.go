@@ -118,6 +118,9 @@ type Kind struct {
 	Resumable bool
 	// AtOnce is how many of the kind may run at a time; 0: one.
 	AtOnce int
+	// Unbounded kinds may leave a file of any size that the disk has room for: Options.MaxBytes neither holds for
+	// them nor counts them.
+	Unbounded bool
 }
 
 // Spec says what job to start.

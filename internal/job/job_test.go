@@ -474,6 +474,51 @@ func TestResultsAreBounded(t *testing.T) {
 	}
 }
 
+func TestResultsOfAnUnboundedKindAreBoundedByTheDiskAlone(t *testing.T) {
+	write := func(_ context.Context, r *job.Run) error {
+		f, err := r.Create("file", "application/octet-stream", 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = f.Write(make([]byte, 600))
+		return err
+	}
+	large := kind("large", write)
+	large.Unbounded = true
+	b := newBench(t, job.Options{MaxBytes: 1000, Kinds: []job.Kind{kind("small", write), large}})
+	var last string
+	for range 3 {
+		j := b.ended(b.begin("large").ID)
+		if j.State != job.Done || j.File == nil || j.File.Bytes != 600 {
+			t.Fatalf("%+v", j)
+		}
+		last = j.ID
+	}
+	if j := b.ended(b.begin("small").ID); j.State != job.Done {
+		t.Errorf("beside them: %+v", j)
+	}
+	f, _, err := b.OpenResult(t.Context(), last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != 600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if err := errors.Join(f.Close(), b.Delete(t.Context(), last)); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := b.OpenResult(t.Context(), last); sluice.KindOf(err) != sluice.KindNotFound {
+		t.Errorf("deleted: %v", err)
+	}
+	b.stop()
+	b.options.Free, b.options.MinFree = func() int64 { return 1000 }, 500
+	b.start()
+	if j := b.ended(b.begin("large").ID); j.State != job.Failed || !strings.Contains(j.Error, "disk") {
+		t.Errorf("on a full disk: %+v", j)
+	}
+}
+
 func TestResultsGoWhenTheirTimeIsUp(t *testing.T) {
 	b := newBench(t, job.Options{Keep: time.Millisecond, Kinds: []job.Kind{kind("small", func(_ context.Context, r *job.Run) error {
 		f, err := r.Create("small", "text/plain", 0)

@@ -25,7 +25,7 @@ type Options struct {
 	Logger *slog.Logger
 	AtOnce int           // jobs that run at a time; 0: 2
 	Keep   time.Duration // of results; 0: a day
-	// MaxBytes bounds all results together; 0: 10 GB. A job that needs more fails.
+	// MaxBytes bounds all results together, but for those of unbounded kinds; 0: 10 GB. A job that needs more fails.
 	MaxBytes int64
 	// Free returns how many bytes the disk has left, and MinFree is how much of that is not for results.
 	// nil: nobody knows.
@@ -61,7 +61,7 @@ type Runner struct {
 	o     Options
 	kinds map[string]*Kind
 	ids   sluice.IDs
-	used  atomic.Int64 // bytes of all results
+	used  atomic.Int64 // bytes of all results of bounded kinds
 
 	mu       sync.Mutex
 	tasks    map[string]*task // those that have not ended, by id

@@ -36,12 +36,18 @@ type Database interface {
 	Copy(ctx context.Context, to string) error
 }
 
+// Counts are files that are mapped into memory and written at any time; *slots.Store and *slots.Ledger are such.
+type Counts interface {
+	// Copy writes the files into dir as they are at one moment.
+	Copy(dir string) error
+}
+
 // Directory is a data directory in use.
 type Directory struct {
-	Path      string
 	Log       Log
 	Index     Index
 	Database  Database
+	Counts    []Counts
 	MasterKey string // file with the key that seals provider keys; "", or no such file: it is elsewhere
 	Version   string // of the program
 }
@@ -64,7 +70,7 @@ type Result struct {
 
 // Backup is the kind of jobs that write a backup of d.
 func (d *Directory) Backup() job.Kind {
-	return job.Kind{Name: KindBackup, Run: func(ctx context.Context, r *job.Run) error {
+	return job.Kind{Name: KindBackup, Unbounded: true, Run: func(ctx context.Context, r *job.Run) error {
 		var in Input
 		if err := r.Input(&in); err != nil {
 			return err
@@ -126,7 +132,7 @@ func (b *backup) gather(ctx context.Context) error {
 	if err := b.Index.Copy(ctx, index, nil); err != nil {
 		return fmt.Errorf("copy the log's index: %w", err)
 	}
-	if err := b.takeAll(index); err != nil {
+	if err := b.takeAll("log/index", index); err != nil {
 		return err
 	}
 	linked, err := b.Log.LinkSegments(segments)
@@ -166,27 +172,33 @@ func (b *backup) take(name, file string, copied bool) error {
 	return nil
 }
 
-// takeAll adds the files of the index.
-func (b *backup) takeAll(dir string) error {
+// takeAll adds the files of a directory of the backup's own, to lie in the archive below to.
+func (b *backup) takeAll(to, dir string) error {
 	list, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, f := range list {
-		if err := b.take(inArchive("log/index", f.Name()), filepath.Join(dir, f.Name()), true); err != nil {
+		if err := b.take(inArchive(to, f.Name()), filepath.Join(dir, f.Name()), true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// counters adds what lies beside the databases: counts of limits and budgets, as they are in the mapped files, and the
-// master key when it was asked for.
+// counters adds what lies beside the databases: counts of limits and budgets, and the master key when it was asked for.
 func (b *backup) counters() error {
-	for _, name := range []string{"limits", "budgets", "reservations"} {
-		if err := b.take(name, filepath.Join(b.Path, name), false); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+	dir := filepath.Join(b.scratch, "counts")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for _, c := range b.Counts {
+		if err := c.Copy(dir); err != nil {
+			return fmt.Errorf("copy the counts of limits and budgets: %w", err)
 		}
+	}
+	if err := b.takeAll("", dir); err != nil {
+		return err
 	}
 	if !b.in.MasterKey {
 		return nil
