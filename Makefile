@@ -149,9 +149,15 @@ golden: ## rewrite the expectations of tests that have -update; look at the diff
 bench: build ## the table of ratios against nginx; BASE=<revision> measures a former commit beside it
 	@cd bench && $(GO) run ./cmd/table -root $(CURDIR) -base '$(BASE)' -json results.json $(ARGS)
 
+ROWS ?= 10000000
+
 .PHONY: tail-delay
 tail-delay: build ## how long after an answer those who follow the log hear of it, at 200 calls a second
 	@cd bench && $(GO) run ./cmd/taildelay -binary $(CURDIR)/$(BIN) $(ARGS)
+
+.PHONY: bench-store
+bench-store: build ## lists, entries and charts over ROWS rows while 200 calls a second are written; ARGS='-dir DIR' keeps them
+	@cd bench && $(GO) run ./cmd/store -binary $(CURDIR)/$(BIN) -rows $(ROWS) $(ARGS)
 
 .PHONY: profile
 profile: build ## CPU profile of the request path under load: the top ten functions
