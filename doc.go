@@ -41,6 +41,7 @@
 //	3  internal/client          the public API as Go calls
 //	3  internal/metrics         counters for Prometheus, by what has ended
 //	4  internal/app             wiring, top to bottom
+//	4  internal/demo            a day of made-up traffic, and a provider and clients that go on with it
 //	4  internal/store/storetest  proof of what level 2 declares, run by every implementation
 //	4  internal/credential/credentialtest  the other side of signatures and service accounts, for tests
 //	4  internal/proxy/proxytest  a gateway and a scripted upstream in one line, for tests
