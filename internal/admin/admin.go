@@ -121,8 +121,12 @@ type Deps struct {
 	// Done is closed when the server stops: event streams end then, which http.Server.Shutdown waits
 	// for. nil: they end with their requests only.
 	Done <-chan struct{}
-	// Version of the program, for the OpenAPI document.
+	// Version of the program.
 	Version string
+	// FoundKeys returns the provider keys that lie in the environment. nil: nobody looked.
+	FoundKeys func() []FoundKey
+	// Demo: what the log holds is made up.
+	Demo bool
 }
 
 // Settings is what the API shows of the configuration, and of what is stored.

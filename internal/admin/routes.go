@@ -64,7 +64,7 @@ func routes() []route {
 		limitRoutes(),
 		priceRoutes(),
 		statusRoutes(),
-		providerConfigRoutes(),
+		providerConfigRoutes(), foundKeyRoutes(),
 		customProviderRoutes(),
 		tokenRoutes(),
 		auditRoutes(),

@@ -88,11 +88,13 @@ type SessionView struct {
 	ExpiresAt *string     `json:"expires_at" format:"date-time" doc:"when the session ends at the latest; null: there is none"`
 	OIDC      *string     `json:"oidc" doc:"name of the identity provider that one can sign in by, at /client/v4/session/oidc; null: there is none"`
 	Claimed   bool        `json:"claimed" doc:"there is an admin who can sign in"`
+	Version   string      `json:"version" doc:"of the program"`
+	Demo      bool        `json:"demo" doc:"what is shown is made up (sluice demo)"`
 	Token     string      `json:"token,omitempty" doc:"the session's token, where it was asked for: Authorization: Bearer …"`
 }
 
 func (s *server) viewSession(c *caller) SessionView {
-	v := SessionView{SignedIn: c.known(), Process: c.process(), Claimed: s.People != nil && s.People.Claimed()}
+	v := SessionView{SignedIn: c.known(), Process: c.process(), Claimed: s.People != nil && s.People.Claimed(), Version: s.Version, Demo: s.Demo}
 	if c.known() {
 		v.Method = string(c.kind)
 	}

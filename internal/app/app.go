@@ -59,6 +59,8 @@ type Options struct {
 	// OnEntry is called with each finished exchange as it is appended, from one goroutine; what it
 	// takes long for is skipped over by nobody and delays nothing but itself. nil: nobody asks.
 	OnEntry func(e *sluice.LogEntry)
+	// Demo: what the data directory holds is made up, which the dashboard says on every page.
+	Demo bool
 }
 
 // Addrs tells where a running process can be reached.
@@ -78,6 +80,8 @@ type Addrs struct {
 	Claim sluice.Secret
 	// SignIn: somebody can sign in by name, so that callers on this machine need to, too.
 	SignIn bool
+	// Pages: the dashboard is part of this build.
+	Pages bool
 }
 
 // App is one running process.
@@ -247,6 +251,8 @@ func (a *App) adminDeps() admin.Deps {
 		Hello:         &a.hello,
 		Done:          a.stopping,
 		Version:       a.options.Version,
+		Demo:          a.options.Demo,
+		FoundKeys:     a.foundKeys,
 	}
 }
 
@@ -464,7 +470,7 @@ func (a *App) addrs() Addrs {
 		Listen: a.servers[0].listener.Addr().String(), TLS: a.servers[0].cert != nil, BasePath: loaded.Config.BasePath,
 		DataDir: loaded.Config.DataDir, NewData: a.newData, File: loaded.File, Warnings: a.warnings(),
 	}
-	at.SignIn = !a.people.Empty()
+	at.SignIn, at.Pages = !a.people.Empty(), a.hasPages
 	at.Account, at.Gateway = firstGateway(a.gateways.Snapshot())
 	if len(a.servers) > 1 {
 		at.Admin = a.servers[1].listener.Addr().String()

@@ -245,7 +245,7 @@ func TestEveryCommandHasHelpInEveryForm(t *testing.T) {
 			if r.code != 0 || r.err != "" || !strings.Contains(r.out, "Usage:") {
 				t.Errorf("%s %s: %+v", c.Command, flag, r)
 			}
-			if lines := strings.Count(r.out, "\n"); flag == "-h" && lines > 45 {
+			if lines := strings.Count(r.out, "\n"); flag == "-h" && lines > 48 {
 				t.Errorf("%s -h has %d lines: more than a screen", c.Command, lines)
 			}
 		}

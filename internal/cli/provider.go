@@ -16,6 +16,7 @@ import (
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/client"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/provider"
 )
 
 func (a *commands) providerCommand() *cobra.Command {
@@ -166,32 +167,15 @@ func (a *commands) keysOf(ctx context.Context, c *client.Client, which, alias st
 	return found, nil
 }
 
-// usualVariables are where the providers' own tools look for a key, where its name does not follow from the slug.
-func usualVariables(provider string) []string {
-	if names, known := map[string][]string{
-		"google-ai-studio": {"GEMINI_API_KEY", "GOOGLE_API_KEY"},
-		"huggingface":      {"HF_TOKEN", "HUGGINGFACE_API_KEY"},
-		"replicate":        {"REPLICATE_API_TOKEN"},
-		"workers-ai":       {"CLOUDFLARE_API_TOKEN"},
-		"fal":              {"FAL_KEY"},
-		"aws-bedrock":      {"AWS_BEARER_TOKEN_BEDROCK"},
-		"grok":             {"XAI_API_KEY"},
-		"perplexity-ai":    {"PERPLEXITY_API_KEY", "PPLX_API_KEY"},
-	}[provider]; known {
-		return names
-	}
-	return []string{strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(provider)) + "_API_KEY"}
-}
-
 // providerSecret reads a key: from the environment, where that is asked for, else from stdin.
-func (a *commands) providerSecret(provider, env string) (sluice.Secret, error) {
+func (a *commands) providerSecret(slug, env string) (sluice.Secret, error) {
 	if env == "" {
-		return a.keyFromStdin(provider)
+		return a.keyFromStdin(slug)
 	}
 	names := []string{env}
 	if env == fromTheUsual {
-		names = usualVariables(provider)
-		if key, found, err := a.cloudKey(provider); found || err != nil {
+		names = provider.KeyVariables(slug)
+		if key, found, err := a.cloudKey(slug); found || err != nil {
 			return key, err
 		}
 	}

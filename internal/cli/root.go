@@ -56,7 +56,7 @@ func (a *commands) root() *cobra.Command {
 	root.SetHelpCommand(a.helpCommand())
 	a.globalFlags(root)
 	root.AddCommand(
-		a.serveCommand(), a.statusCommand(), a.doctorCommand(), a.endpointsCommand(), a.chatCommand(),
+		a.serveCommand(), a.demoCommand(), a.openCommand(), a.statusCommand(), a.doctorCommand(), a.endpointsCommand(), a.chatCommand(),
 		a.gatewayCommand(), a.authCommand(), a.memberCommand(), a.auditCommand(), a.providerCommand(), a.routeCommand(), a.apiCommand(), a.importCommand(), a.keysCommand(), a.logsCommand(), a.statsCommand(), a.cacheCommand(), a.budgetCommand(), a.priceCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.docsCommand(),
 		a.jobCommand(), a.backupCommand(), a.restoreCommand(),
 	)

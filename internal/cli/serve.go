@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -21,8 +22,9 @@ import (
 // serveCommand runs the gateway. Every setting that is no secret is a flag.
 func (a *commands) serveCommand() *cobra.Command {
 	values := map[string]*string{}
+	var noOpen bool
 	c := a.command("serve", "Run the gateway", func(cmd *cobra.Command, _ []string) error {
-		return a.serve(cmd.Context(), setFlags(cmd, values))
+		return a.serve(cmd.Context(), setFlags(cmd, values), noOpen)
 	})
 	c.Args = args(0, 0)
 	c.Long = "Prints its addresses and a call that works at once, then a line for each request. Ctrl-C ends it: running\n" +
@@ -30,6 +32,7 @@ func (a *commands) serveCommand() *cobra.Command {
 		"file, makes it read its settings again."
 	c.Example = "sluice serve\nsluice serve --listen 127.0.0.1:9000 --data-dir /var/lib/sluice\nSLUICE_ADMIN_TOKEN=$(openssl rand -hex 32) sluice serve --listen :8088"
 	addSettingFlags(c.Flags(), values)
+	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the dashboard in a browser when the data directory is new")
 	return c
 }
 
@@ -66,7 +69,7 @@ func setFlags(cmd *cobra.Command, values map[string]*string) map[string]string {
 	return set
 }
 
-func (a *commands) serve(ctx context.Context, flags map[string]string) error {
+func (a *commands) serve(ctx context.Context, flags map[string]string, noOpen bool) error {
 	source := a.source()
 	source.Flags = flags
 	loaded, err := config.Load(source) // before anything is opened, and for the banner
@@ -75,7 +78,14 @@ func (a *commands) serve(ctx context.Context, flags map[string]string) error {
 	}
 	o := app.Options{
 		Source: source, Stdout: a.Stdout, Stderr: a.Stderr, Version: a.Version,
-		Ready: func(addrs app.Addrs) { a.banner(&loaded.Config, addrs) },
+	}
+	var opening sync.WaitGroup
+	defer opening.Wait()
+	o.Ready = func(at app.Addrs) {
+		a.banner(&loaded.Config, at)
+		if at.NewData && at.Pages && !noOpen {
+			opening.Go(func() { a.browse(ctx, dashboard(at)) })
+		}
 	}
 	if a.OutTerminal && !a.flags.quiet {
 		o.OnEntry = a.accessLines()
@@ -106,13 +116,12 @@ func (a *commands) banner(c *config.Config, at app.Addrs) {
 	if at.File != "" {
 		file = at.File
 	}
-	data := schemeOf(at.TLS) + "://" + reachable(at.Listen) + at.BasePath
-	control := data
-	if at.Admin != "" {
-		control = schemeOf(at.TLS) + "://" + reachable(at.Admin) + at.BasePath
-	}
+	data, control := schemeOf(at.TLS)+"://"+reachable(at.Listen)+at.BasePath, controlOf(at)
 	var b strings.Builder
 	fmt.Fprintf(&b, "sluice %s   data %s%s   config %s\n", a.Version, at.DataDir, state, file)
+	if at.Pages {
+		fmt.Fprintf(&b, "  Dashboard   %s%s\n", control, pagesPath)
+	}
 	account, gateway, found := at.Account, at.Gateway, at.Gateway != ""
 	if found {
 		gatewayURL := data + "/v1/" + account + "/" + gateway
@@ -144,6 +153,23 @@ func (a *commands) banner(c *config.Config, at app.Addrs) {
 	}
 	b.WriteString(a.sign("Waiting for the first request …\n"))
 	_ = a.write(b.String()) // the terminal is gone: the server runs on
+}
+
+// controlOf is the address of management API and dashboard.
+func controlOf(at app.Addrs) string {
+	listen := at.Listen
+	if at.Admin != "" {
+		listen = at.Admin
+	}
+	return schemeOf(at.TLS) + "://" + reachable(listen) + at.BasePath
+}
+
+// dashboard is the address that lets somebody into the dashboard: the claim link while there is one.
+func dashboard(at app.Addrs) string {
+	if !at.Claim.IsZero() {
+		return controlOf(at) + admin.ClaimPath + "#" + at.Claim.Reveal()
+	}
+	return controlOf(at) + pagesPath
 }
 
 // usualKeys maps the usual names of provider keys in the environment to a model to try them with.

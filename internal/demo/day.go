@@ -53,12 +53,16 @@ func (d *day) calls() []*call {
 	return starts
 }
 
+// lookingHour is the hour at which the day ends, by the clock of the made-up applications: whenever somebody looks, it
+// is their afternoon, and last night was theirs.
+const lookingHour = 16.5
+
 // moment picks a time of the day for a call of a: most calls are in working hours, more of a batch are at night.
 func (d *day) moment(a *app) time.Time {
 	for {
 		// The last minute stays free: what is made up is in the past when somebody looks.
 		at := d.o.Now.Add(-time.Minute - time.Duration(d.rand.Float64()*float64(24*time.Hour-time.Minute)))
-		hour := float64(at.Hour()) + float64(at.Minute())/60
+		hour := math.Mod(lookingHour+24-d.o.Now.Sub(at).Hours(), 24)
 		busy := math.Exp(-(hour-10.5)*(hour-10.5)/9) + math.Exp(-(hour-15.5)*(hour-15.5)/12)
 		weight := (busy*100 + float64(a.night)/4) / 170
 		if a.night > 100 {
@@ -131,8 +135,11 @@ func (c *call) begin(id sluice.ID) {
 	}
 	e := &c.entry
 	e.ReqHeader = sluice.Header{
-		{Name: "Host", Value: "127.0.0.1:8088"}, {Name: "User-Agent", Value: a.agent}, {Name: "Content-Type", Value: "application/json"},
-		{Name: "Authorization", Value: "[redacted]"}, {Name: "Content-Length", Value: strconv.Itoa(len(c.request))},
+		{Name: "Host", Value: "127.0.0.1:8088"},
+		{Name: "User-Agent", Value: a.agent},
+		{Name: "Content-Type", Value: "application/json"},
+		{Name: "Authorization", Value: "[redacted]"},
+		{Name: "Content-Length", Value: strconv.Itoa(len(c.request))},
 	}
 	e.Timeline.Received = 180 * time.Microsecond
 }

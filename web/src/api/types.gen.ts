@@ -850,6 +850,13 @@ export type EnvelopeLinkView = {
   success: boolean;
 };
 
+export type EnvelopeListFoundKeyView = {
+  errors: Fault[] | null;
+  messages: Message[] | null;
+  result: FoundKeyView[] | null;
+  success: boolean;
+};
+
 export type EnvelopeListRelated = {
   errors: Fault[] | null;
   messages: Message[] | null;
@@ -1075,6 +1082,16 @@ export type Fault = {
   message: string;
   /** where in the request the fault lies: place, then name */
   path?: string[] | null;
+};
+
+export type FoundKeyView = {
+  /** of the environment variable */
+  name: string;
+  provider_slug: string;
+  /** the key's last four characters; empty for a short one */
+  secret_preview: string;
+  /** the gateway has a key for this provider */
+  stored: boolean;
 };
 
 export type FullRouteVersion = {
@@ -2035,6 +2052,8 @@ export type Series = {
 export type SessionView = {
   /** there is an admin who can sign in */
   claimed: boolean;
+  /** what is shown is made up (sluice demo) */
+  demo: boolean;
   /** when the session ends at the latest; null: there is none */
   expires_at: string | null;
   /** when the session ends unless it is used; null: there is none */
@@ -2052,6 +2071,8 @@ export type SessionView = {
   token?: string;
   /** null: nobody has signed in by name */
   user: PersonView;
+  /** of the program */
+  version: string;
 };
 
 export type SetModelPriceInputBody = {
@@ -2288,6 +2309,11 @@ export type Upstream = {
   via: string;
   /** requests that wait for a connection */
   waiting: number;
+};
+
+export type UseFoundKeyInputBody = {
+  /** of a key that the list has */
+  provider_slug: string;
 };
 
 export type UseLinkInputBody = {
@@ -2879,6 +2905,20 @@ export interface Calls {
     };
     body: undefined;
     answer: EnvelopeEvaluationView;
+  };
+  /** List provider keys in the environment of the process, without the keys (ours) */
+  "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/found-keys": {
+    query: {
+    };
+    body: undefined;
+    answer: EnvelopeListFoundKeyView;
+  };
+  /** Store a provider key that is in the environment of the process (ours) */
+  "POST /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/found-keys": {
+    query: {
+    };
+    body: UseFoundKeyInputBody;
+    answer: EnvelopeProviderConfigView;
   };
   /** Ask whether a made-up call would be let through, and why; counts nothing (ours) */
   "POST /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/limits/test": {
