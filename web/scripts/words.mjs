@@ -20,7 +20,7 @@ function walk(dir) {
     const path = join(dir, name);
     if (statSync(path).isDirectory()) {
       if (name !== "messages" && name !== "testdata") walk(path);
-    } else if (/\.tsx$/.test(name) && !/\.test\.tsx$/.test(name)) look(path);
+    } else if (name.endsWith(".tsx") && !name.endsWith(".test.tsx")) look(path);
   }
 }
 

@@ -37,6 +37,7 @@ export default {
   save: "Save",
   discard: "Discard",
   delete: "Delete",
+  undo: "Undo",
   unknown: "—",
   offline: "Sluice cannot be reached. What is shown may be old.",
   stale: "Older data is shown while new data is fetched.",

@@ -39,6 +39,7 @@ export default {
   save: "保存",
   discard: "放弃更改",
   delete: "删除",
+  undo: "撤销",
   unknown: "—",
   offline: "无法连接到 Sluice，显示的内容可能已过时。",
   stale: "正在获取新数据，当前显示的是旧数据。",
