@@ -162,10 +162,15 @@ func Run(ctx context.Context, o Options) error {
 	return a.serve(ctx, base, abandon)
 }
 
+// startGC is GOGC while the parts are made: enough for the first collection to come after an ordinary start, where
+// memory is given back anyway, and no more than some tens of megabytes for one that has much to read.
+const startGC = 400
+
 // open makes every part, the lowest first. What it has made when it fails, close undoes.
 func (a *App) open(ctx, base context.Context) error {
 	c := &a.loaded.Load().Config
 	limitMemory(a.logger)
+	defer debug.SetGCPercent(debug.SetGCPercent(startGC)) // the heap's first megabytes would be collected again and again
 	if err := a.openData(c.DataDir); err != nil {
 		return err
 	}
@@ -182,19 +187,9 @@ func (a *App) open(ctx, base context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.prices = price.NewStore(price.Embedded(), own, fetchPrices)
 	a.estimates = estimate.NewWorker(func(account string) *price.Catalogue { return a.book.Load().Of(account) }, a.corrected, a.logger)
 	a.memory = proxy.NewMemory(bodyMemory(int64(c.Limits.MemoryBytes)))
-	// Both wait for the disk: together they wait once.
-	var opening sync.WaitGroup
-	var logErr, stateErr error
-	opening.Go(func() {
-		a.openSpend(c) // the log asks it about exchanges of a dead process
-		logErr = a.openLog(ctx, c, a.memory)
-	})
-	opening.Go(func() { stateErr = a.openState(ctx, a.loaded.Load()) })
-	opening.Wait()
-	if err := errors.Join(logErr, stateErr); err != nil {
+	if err := a.openStores(ctx, a.loaded.Load(), own); err != nil {
 		return err
 	}
 	a.log.SetCaps(a.logCaps)
@@ -219,6 +214,24 @@ func (a *App) open(ctx, base context.Context) error {
 	a.hasPages = built != nil
 	a.pages = ui.Handler(built, func() string { return a.loaded.Load().Config.BasePath })
 	return a.openFronts(ctx, base, c)
+}
+
+// openStores opens what lies in the data directory. All of it waits for the disk, and the price list takes a
+// while to read: together they wait once, and use more than one core.
+func (a *App) openStores(ctx context.Context, loaded *config.Loaded, own []price.Override) error {
+	c := &loaded.Config
+	var opening, prices sync.WaitGroup
+	var logErr, cacheErr, stateErr error
+	prices.Go(func() { a.prices = price.NewStore(price.Embedded(), own, fetchPrices) })
+	opening.Go(func() { stateErr = a.openState(ctx, loaded, prices.Wait) })
+	opening.Go(func() {
+		a.openSpend(c) // the log asks it about exchanges of a dead process
+		logErr = a.openLog(ctx, c, a.memory)
+		cacheErr = a.openCounters(c)
+	})
+	opening.Wait()
+	prices.Wait()
+	return errors.Join(logErr, cacheErr, stateErr)
 }
 
 // adminDeps are what the management API works on.

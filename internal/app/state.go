@@ -25,8 +25,9 @@ import (
 	"github.com/sluicehq/sluice/internal/vault"
 )
 
-// openState opens what outlives the process beside the log: gateways and tokens, counters, cached answers.
-func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) {
+// openState opens what is configured and outlives the process: gateways, tokens, keys. prices returns when the
+// price list is there.
+func (a *App) openState(ctx context.Context, loaded *config.Loaded, prices func()) (err error) {
 	c := &loaded.Config
 	if a.db, err = sqlstore.Open(ctx, filepath.Join(c.DataDir, "sluice.db")); err != nil {
 		return err
@@ -70,9 +71,13 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) 
 	if err != nil {
 		return err
 	}
-	if a.book, err = price.OpenBook(ctx, a.prices, a.db, a.apply); err != nil {
-		return err
-	}
+	prices()
+	a.book, err = price.OpenBook(ctx, a.prices, a.db, a.apply)
+	return err
+}
+
+// openCounters opens the counts of rate limits and the cached answers.
+func (a *App) openCounters(c *config.Config) (err error) {
 	a.limits = slots.Open(slots.Options{Path: filepath.Join(c.DataDir, "limits"), Logger: a.logger})
 	a.answers, err = answers.Open(answers.Options{
 		Dir: filepath.Join(c.DataDir, "cache"), MemoryBytes: int64(c.Cache.MemoryBytes), DiskBytes: int64(c.Cache.DiskBytes), Logger: a.logger,
@@ -84,7 +89,7 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded) (err error) 
 	return nil
 }
 
-// closeState undoes openState.
+// closeState undoes openState and openCounters.
 func (a *App) closeState(ctx context.Context) (errs []error) {
 	if a.cache != nil {
 		errs = append(errs, a.cache.Close(ctx))
