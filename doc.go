@@ -11,6 +11,7 @@
 //	1  internal/price           prices and cost
 //	1  internal/credential      provider keys of several parts: signatures, tokens for service accounts
 //	1  internal/config          the one configuration struct, its defaults and its validation
+//	1  internal/socket          TCP connections whose system calls are cheap
 //	1  internal/routing         dynamic routes: their elements read, checked and compiled to a graph
 //	2  internal/provider        the table of upstreams; the offline provider echo
 //	2  internal/front           connections of clients: what they send as a Request, the answer as a Sink

@@ -66,7 +66,7 @@ func (c *client) writeParts(head, body []byte, tail string) (n int64, err error)
 		if err := c.arm(); err != nil {
 			return n, err
 		}
-		m, err := c.parts.WriteTo(c.Conn) // drops from parts what was written
+		m, err := c.parts.WriteTo(c.tcp) // drops from parts what was written
 		n += m
 		if m == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err

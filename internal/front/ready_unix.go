@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/sluicehq/sluice/internal/socket"
 )
 
 // readable reads from a socket that waits without a buffer: one is borrowed when there is something to
@@ -44,18 +46,15 @@ func (c *conn) readWhenReady() error {
 // readFD tries to read, and reports false when it must wait.
 func (c *conn) readFD(fd uintptr) bool {
 	c.borrow()
-	for {
-		n, err := syscall.Read(int(fd), *c.buf)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			c.giveBack()
-			return false
-		}
-		c.readable.n, c.readable.err = n, err
-		return true
+	n, errno := socket.Read(fd, *c.buf)
+	if errno == syscall.EAGAIN {
+		c.giveBack()
+		return false
 	}
+	if c.readable.n, c.readable.err = n, nil; errno != 0 {
+		c.readable.err = errno
+	}
+	return true
 }
 
 // readNow reads what is there. Where nothing is, it fails as a read does whose time is up, which a TLS

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/socket"
 )
 
 // Options say what a Server serves, and how long it waits. Times of 0 are unbounded.
@@ -176,12 +178,12 @@ func (s *Server) take(nc net.Conn) {
 		s.options.Logger.Error("front serves TCP connections only", "address", nc.LocalAddr().String())
 		return
 	}
-	raw := &client{Conn: tcp, tcp: tcp, timeout: s.options.WriteTime, leave: s.vacate}
+	raw := &client{Conn: socket.Of(tcp), tcp: tcp, timeout: s.options.WriteTime, leave: s.vacate}
 	ctx, cancel := context.WithCancelCause(s.base)
 	c := &conn{s: s, raw: raw, nc: raw, cancel: cancel}
-	if socket, err := tcp.SyscallConn(); err == nil {
-		c.socket = socket
-		c.makeReadable(socket)
+	if fd, err := tcp.SyscallConn(); err == nil {
+		c.socket = fd
+		c.makeReadable(fd)
 	}
 	if !s.add(c) {
 		_ = raw.Close()

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/socket"
 )
 
 // Options are what a Client is made of. The zero value serves: no proxy, public addresses only, the
@@ -65,7 +67,11 @@ func New(o Options) *Client {
 		hosts: map[hostKey]*host{},
 		done:  make(chan struct{}),
 		dial: func(ctx context.Context, d *net.Dialer, addr string) (net.Conn, error) {
-			return d.DialContext(ctx, "tcp", addr)
+			c, err := d.DialContext(ctx, "tcp", addr)
+			if err != nil {
+				return nil, err
+			}
+			return socket.Of(c), nil
 		},
 		tls: &tls.Config{
 			RootCAs:            o.RootCAs,

@@ -9,14 +9,16 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/socket"
 )
 
 // headSize is what a read buffer begins with; heads are rarely larger.
 const headSize = 4 << 10
 
-// socket is the TCP connection below TLS. It notes the end of the TCP stream: crypto/tls reports an end
+// stream is the TCP connection below TLS. It notes the end of the TCP stream: crypto/tls reports an end
 // between two records like a proper close; whether the other side said goodbye shows only here.
-type socket struct {
+type stream struct {
 	net.Conn
 	ended atomic.Bool
 	dry   bool // reads find nothing, so that what TLS holds back can be looked at without waiting
@@ -30,7 +32,7 @@ func (errDry) Timeout() bool   { return true }
 func (errDry) Temporary() bool { return true }
 
 // Read is net.Conn's.
-func (s *socket) Read(p []byte) (int, error) {
+func (s *stream) Read(p []byte) (int, error) {
 	if s.dry {
 		return 0, errDry{}
 	}
@@ -44,7 +46,7 @@ func (s *socket) Read(p []byte) (int, error) {
 // conn is a connection of the own client. One call uses it at a time.
 type conn struct {
 	host *host
-	raw  *socket
+	raw  *stream
 	nc   net.Conn // raw, or TLS over it
 	peek syscall.RawConn
 	born time.Time
@@ -70,16 +72,27 @@ type conn struct {
 }
 
 func newConn(h *host, raw net.Conn) *conn {
-	s := &socket{Conn: raw}
+	s := &stream{Conn: raw}
 	cn := &conn{host: h, raw: s, nc: s, born: time.Now(), keep: maxIdle}
 	if sc, ok := raw.(syscall.Conn); ok {
 		cn.peek, _ = sc.SyscallConn()
 	}
-	if _, ok := raw.(*net.TCPConn); ok && !h.key.tls {
+	if tcpOf(raw) != nil && !h.key.tls {
 		cn.nc = raw // saves a call per read; nobody asks for the end of a stream without TLS
 	}
 	cn.peekAt = cn.peekFD
 	return cn
+}
+
+// tcpOf returns the TCP connection that c is; nil: it is none.
+func tcpOf(c net.Conn) *net.TCPConn {
+	switch c := c.(type) {
+	case *net.TCPConn:
+		return c
+	case *socket.Conn:
+		return c.TCPConn
+	}
+	return nil
 }
 
 func (cn *conn) secure() bool { return cn.host.key.tls }

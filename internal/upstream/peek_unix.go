@@ -2,16 +2,7 @@
 
 package upstream
 
-import "syscall"
+import "github.com/sluicehq/sluice/internal/socket"
 
-// peekFD looks at the socket's next byte without taking it: "try again" is silence.
-func (cn *conn) peekFD(fd uintptr) {
-	for {
-		_, _, err := syscall.Recvfrom(int(fd), cn.peeked[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		if err == syscall.EINTR {
-			continue
-		}
-		cn.silence = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
-		return
-	}
-}
+// peekFD looks at the socket's next byte without taking it.
+func (cn *conn) peekFD(fd uintptr) { cn.silence = socket.Peek(fd, &cn.peeked) }

@@ -55,7 +55,7 @@ func (c *Client) transport(dial func(context.Context, string) (net.Conn, error))
 			if err != nil {
 				return nil, err
 			}
-			return &socket{Conn: raw}, nil
+			return &stream{Conn: raw}, nil
 		},
 		TLSClientConfig:        cfg,
 		ForceAttemptHTTP2:      true,

@@ -182,7 +182,7 @@ func (w *watch) cutBelowTLS() bool {
 	if !ok {
 		return false
 	}
-	s, ok := secure.NetConn().(*socket)
+	s, ok := secure.NetConn().(*stream)
 	return ok && s.ended.Load()
 }
 

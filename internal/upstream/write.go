@@ -64,8 +64,8 @@ func (w *writer) run(c *Client, head *[]byte) {
 
 // writeBoth spares a large body the copying into one buffer with its head.
 func writeBoth(cn *conn, head, body []byte) error {
-	if _, plain := cn.nc.(*net.TCPConn); plain {
-		_, err := (&net.Buffers{head, body}).WriteTo(cn.nc)
+	if tcp := tcpOf(cn.nc); tcp != nil {
+		_, err := (&net.Buffers{head, body}).WriteTo(tcp)
 		return err
 	}
 	if _, err := cn.nc.Write(head); err != nil {
