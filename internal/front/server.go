@@ -179,7 +179,7 @@ func (s *Server) take(nc net.Conn) {
 		return
 	}
 	raw := &client{Conn: socket.Of(tcp), tcp: tcp, timeout: s.options.WriteTime, leave: s.vacate}
-	ctx, cancel := context.WithCancelCause(s.base)
+	ctx, cancel := newConnContext(s.base)
 	c := &conn{s: s, raw: raw, nc: raw, cancel: cancel}
 	if fd, err := tcp.SyscallConn(); err == nil {
 		c.socket = fd

@@ -35,6 +35,8 @@ type call struct {
 
 	cn       *conn // nil once given up
 	stop     func() bool
+	ender    ender // in place of stop; nil: there is a stop
+	leaving  *departure
 	answered bool // bytes of an answer have come
 	unsent   bool // the request did not go out whole
 	reusable bool // as far as the head says
@@ -90,15 +92,14 @@ func (x *call) repeatable(err *Error) bool {
 // exchange sends the request on cn and reads the answer's head. On failure the connection is still held.
 func (x *call) exchange(ctx context.Context, cn *conn) *Error {
 	x.cn = cn
-	name := x.host.key.host
-	x.stop = context.AfterFunc(ctx, func() { cn.abort(&Error{Stage: StageCanceled, Host: name, Err: context.Cause(ctx)}) })
+	x.watch(ctx)
 	x.resp.Timing.Connected = time.Since(x.start)
 	x.resp.Timing.Reused = cn.used
 	cn.used = true
 	sendErr := x.send()
 	x.unsent = sendErr != nil
 	if sendErr != nil && errors.Is(sendErr, os.ErrDeadlineExceeded) && cn.aborted.Load() == nil {
-		return x.first.failure(name)
+		return x.first.failure(x.host.key.host)
 	}
 	h, err := x.readHead()
 	if err != nil {
@@ -389,8 +390,7 @@ func (x *call) end(whole bool) {
 		return
 	}
 	x.cn = nil
-	// When stop comes too late, abort runs or will run, on this connection and no other.
-	calm := x.stop()
+	calm := x.unwatch()
 	if calm && whole && x.reusable && len(cn.rest) == 0 && x.writer.sent() {
 		x.host.release(cn)
 	} else {
@@ -405,7 +405,7 @@ func (x *call) end(whole bool) {
 func (x *call) abandon() {
 	cn := x.cn
 	x.cn = nil
-	x.stop()
+	x.unwatch()
 	cn.giveBack()
 	cn.raw.Close()
 	x.writer.end()

@@ -42,7 +42,7 @@ func (s *switched) Read(p []byte) (int, error) {
 // leave takes the connection out of the host's, and gives it to the caller.
 func (x *call) leave(h head) *Error {
 	cn, name := x.cn, x.host.key.host
-	if !x.stop() {
+	if !x.unwatch() {
 		return &Error{Stage: StageCanceled, Host: name, Err: context.Canceled} // the connection is closed, or about to be
 	}
 	x.cn = nil
