@@ -6,9 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"strings"
+	"unicode/utf8"
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/reqlog"
@@ -286,9 +285,19 @@ func hashOf(text string) any {
 	if text == "" {
 		return nil
 	}
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, strings.ToLower(text)) // never fails
-	return int64(h.Sum32())
+	beyond := func(r rune) bool { return r >= utf8.RuneSelf }
+	if strings.IndexFunc(text, beyond) >= 0 {
+		text = strings.ToLower(text)
+	}
+	h := uint32(2166136261) // FNV-1a, here because hash/fnv allocates, as a text in lower case does
+	for i := range len(text) {
+		c := text[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return int64(h)
 }
 
 // known returns n, or nil for a number that is not known.
