@@ -138,7 +138,7 @@ fuzz: ## fuzz every target, minutes each (FUZZTIME, FUZZTIME_NETWORK, ARGS='-mat
 .PHONY: fuzz-short
 fuzz-short:
 	@echo "== fuzz, $(FUZZTIME_CHECK) each"
-	@$(SCRIPTS) ./fuzz -root $(CURDIR) -time $(FUZZTIME_CHECK) -network-time $(FUZZTIME_CHECK)
+	@$(SCRIPTS) ./fuzz -root $(CURDIR) -time $(FUZZTIME_CHECK) -network-time $(FUZZTIME_CHECK) -jobs 2
 
 .PHONY: golden
 golden: ## rewrite the expectations of tests that have -update; look at the diff before you commit

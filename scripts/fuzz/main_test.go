@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +24,37 @@ func TestFind(t *testing.T) {
 		}
 	}
 	got, err := find(t.Context(), dir)
-	if err != nil || len(got) != 2 || got[0] != (target{"example.test/m", "FuzzOne"}) || got[1].name != "FuzzTwo" {
+	if err != nil || len(got) != 1 || got[0].path != "example.test/m" || got[0].dir != dir || !slices.Equal(got[0].targets, []string{"FuzzOne", "FuzzTwo"}) {
 		t.Errorf("find = %v, %v; want FuzzOne and FuzzTwo", got, err)
+	}
+}
+
+// TestRun fuzzes a module of two packages, in one of which a target fails.
+func TestRun(t *testing.T) {
+	dir := t.TempDir()
+	const file = "package %s\n\nimport \"testing\"\n\nfunc Fuzz%s(f *testing.F) {\n\tf.Fuzz(func(t *testing.T, b []byte) {\n\t\tif len(b) %s {\n\t\t\tt.Error(\"bad\")\n\t\t}\n\t})\n}\n"
+	for name, text := range map[string]string{
+		"go.mod":      "module example.test/m\n\ngo 1.26\n",
+		"a/a_test.go": fmt.Sprintf(file, "a", "Holds", "< 0"),
+		"b/b_test.go": fmt.Sprintf(file, "b", "Fails", "> 0"),
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("GOFLAGS", "")
+	r := func() *runner { return &runner{each: 200 * time.Millisecond, long: time.Hour, jobs: 2} }
+	if err := run(t.Context(), dir, "Holds", r()); err != nil {
+		t.Errorf("what holds: %v", err)
+	}
+	if err := run(t.Context(), dir, "", r()); err == nil || err.Error() != "1 of 2 targets failed" {
+		t.Errorf("with one that fails: %v", err)
+	}
+	if found, err := os.ReadDir(filepath.Join(dir, "b/testdata/fuzz/FuzzFails")); err != nil || len(found) != 1 {
+		t.Errorf("the input that failed is not kept: %v, %v", found, err)
 	}
 }
 
