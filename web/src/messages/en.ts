@@ -1,7 +1,8 @@
 // English, and with it the list of all keys. Each area has its section in a file of its own.
-import settings from "./en/settings";
-import origin from "./en/origin";
 import copy from "./en/copy";
+import origin from "./en/origin";
+import range from "./en/range";
+import settings from "./en/settings";
 import shell from "./en/shell";
 
-export default { settings, origin, copy, shell };
+export default { copy, origin, range, settings, shell };

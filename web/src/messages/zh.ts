@@ -1,8 +1,9 @@
 // Simplified Chinese.
 import type { Language } from ".";
-import settings from "./zh/settings";
-import origin from "./zh/origin";
 import copy from "./zh/copy";
+import origin from "./zh/origin";
+import range from "./zh/range";
+import settings from "./zh/settings";
 import shell from "./zh/shell";
 
-export default { settings, origin, copy, shell } satisfies Language;
+export default { copy, origin, range, settings, shell } satisfies Language;

@@ -1,0 +1,22 @@
+// Choosing a range of time and its zone.
+export default {
+  label: "Time range",
+  "15m": "Last 15 minutes",
+  "1h": "Last hour",
+  "6h": "Last 6 hours",
+  "24h": "Last 24 hours",
+  "7d": "Last 7 days",
+  "30d": "Last 30 days",
+  "90d": "Last 90 days",
+  last: "Last {text}",
+  since: "Since {from}",
+  until: "Until {to}",
+  between: "{from} – {to}",
+  custom: "Own range",
+  from: "From",
+  to: "To",
+  apply: "Apply",
+  order: "The range ends before it begins.",
+  zone: "Time zone",
+  browser: "{zone} (this browser)",
+};
