@@ -3,6 +3,7 @@ package export_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -165,6 +166,48 @@ func TestParquetHasTypesAndTheOrderOfColumns(t *testing.T) {
 	}
 	if b := write(t, export.Options{Format: export.Parquet, Columns: columns()}, nil); len(readParquet(t, b)) != 0 {
 		t.Error("rows in a file without any")
+	}
+}
+
+// TestParquetOfManyRows: several row groups, and columns of several pages.
+func TestParquetOfManyRows(t *testing.T) {
+	const n = 110_003
+	rows := make([][]json.RawMessage, n)
+	for i := range rows {
+		ok := "null"
+		if i%3 > 0 {
+			ok = fmt.Sprint(i%3 == 1)
+		}
+		rows[i] = raw(fmt.Sprintf(`"%060d"`, i), fmt.Sprint(i-1000), "null", "0.5", ok, "null", "null")
+	}
+	b := write(t, export.Options{Format: export.Parquet, Columns: columns()}, rows)
+	f, err := parquet.OpenFile(bytes.NewReader(b), int64(len(b)))
+	if err != nil || f.NumRows() != n || len(f.RowGroups()) != 3 {
+		t.Fatalf("%v, %d rows in %d groups", err, f.NumRows(), len(f.RowGroups()))
+	}
+	for i, r := range readParquet(t, b) {
+		if *r.Text != fmt.Sprintf("%060d", i) || *r.Count != int64(i-1000) || r.Cost != nil || *r.MS != 0.5 || (r.OK == nil) != (i%3 == 0) || r.OK != nil && *r.OK != (i%3 == 1) {
+			t.Fatalf("row %d is %+v", i, r)
+		}
+	}
+	group := f.Metadata().RowGroups[1]
+	count, cost := group.Columns[1].MetaData.Statistics, group.Columns[2].MetaData.Statistics
+	if least, most := binary.LittleEndian.Uint64(count.MinValue), binary.LittleEndian.Uint64(count.MaxValue); least != 49_000 || most != 98_999 || count.NullCount != 0 {
+		t.Errorf("the second group's counts are from %d to %d, %d null", least, most, count.NullCount)
+	}
+	if cost.NullCount != 50_000 || cost.MinValue != nil {
+		t.Errorf("the second group's costs: %+v", cost)
+	}
+	pages, err := f.RowGroups()[0].ColumnChunks()[0].Pages(), error(nil)
+	defer pages.Close()
+	read := 0
+	for err == nil {
+		if _, err = pages.ReadPage(); err == nil {
+			read++
+		}
+	}
+	if !errors.Is(err, io.EOF) || read < 3 {
+		t.Errorf("%d pages, %v", read, err)
 	}
 }
 
