@@ -4,5 +4,8 @@ import origin from "./en/origin";
 import range from "./en/range";
 import settings from "./en/settings";
 import shell from "./en/shell";
+import talk from "./en/talk";
+import json from "./en/json";
+import detail from "./en/detail";
 
-export default { copy, origin, range, settings, shell };
+export default { detail, json, talk, copy, origin, range, settings, shell };

@@ -60,3 +60,6 @@ function mediaReply(body: StoredBody): Answer {
   for (let i = 0; i < body.bytes.length; i += 0x8000) binary += String.fromCharCode(...body.bytes.subarray(i, i + 0x8000));
   return { answered: [{ role: "assistant", parts: [{ kind: "media", media: kind, type: body.type, url: `data:${body.type.split(";")[0]};base64,${btoa(binary)}` }] }] };
 }
+
+/** Reads an answer that was put together, or came at once, as messages. */
+export { readAnswer as readAnswerOf } from "./answers";
