@@ -67,6 +67,10 @@ func makers(m meters) []Provider {
 				Path:    "ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
 				Renamed: map[string]string{"api_key": "key"}, Session: gemini.Live,
 			},
+			Unified: Unified{
+				Dialect: translate.Gemini, Path: "v1beta/models/{model}:generateContent",
+				Stream: "v1beta/models/{model}:streamGenerateContent?alt=sse",
+			},
 			Source: "https://ai.google.dev/api 2026-11",
 		},
 		{
@@ -162,6 +166,9 @@ func clouds(m meters) []Provider {
 			Slug: "google-vertex-ai", Name: "Google Vertex AI", Aliases: []string{"google-vertex"},
 			Base: "https://{region}-aiplatform.googleapis.com", Address: vertexAddress,
 			Auth: vertexAuth(), Endpoints: vertexEndpoints(m),
+			Unified: Unified{
+				Dialect: translate.Gemini, Path: vertexModel + ":generateContent", Stream: vertexModel + ":streamGenerateContent?alt=sse",
+			},
 			Source: "https://cloud.google.com/vertex-ai/docs/reference/rest 2026-11",
 		},
 		{

@@ -24,6 +24,9 @@ type Unified struct {
 // chatPath is the path of OpenAI's chat completions.
 const chatPath = "chat/completions"
 
+// vertexModel is a model at Vertex AI: "google/gemini-2.5-pro" has the publisher google.
+const vertexModel = "v1/projects/{project}/locations/{region}/publishers/{publisher}/models/{model}"
+
 // Chat is where a chat with a model goes by the unified endpoint. ok is false where the provider serves none.
 // missing names what the path needs and key does not know. key is a stored one; nil: there is none.
 func (p *Provider) Chat(model string, stream bool, key *credential.Key) (to Unified, path, query string, missing string, ok bool) {
@@ -46,9 +49,12 @@ func (p *Provider) Chat(model string, stream bool, key *credential.Key) (to Unif
 	if key != nil {
 		known = *key
 	}
-	publisher, rest, found := strings.Cut(model, "/")
-	if strings.Contains(path, "{publisher}") && found {
-		model = rest
+	publisher := "google"
+	if first, rest, found := strings.Cut(model, "/"); found && strings.Contains(path, "{publisher}") {
+		publisher, model = first, rest
+	}
+	if publisher != "google" {
+		return to, "", "", "", false // other publishers' models speak other dialects there
 	}
 	for _, part := range [...]struct{ name, value string }{
 		{"{publisher}", publisher}, {"{resource}", known.Resource}, {"{region}", known.Region}, {"{project}", known.Project}, {"{model}", model},
@@ -87,6 +93,7 @@ func mistralEdits() translate.Edits {
 			"user", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier", "verbosity", "modalities", "audio",
 			"functions", "function_call", "web_search_options", "safety_identifier", "prompt_cache_key",
 		},
-		NoStreamOptions: true,
+		NoStreamOptions: true, Anew: true, ShortIDs: true,
+		Efforts: map[string]string{"minimal": "none", "low": "high", "medium": "high", "xhigh": "high", "max": "high"},
 	}
 }

@@ -22,7 +22,7 @@ const typeCompat = "compat"
 func compatSurface(path string) (translate.Dialect, bool) {
 	path = strings.TrimPrefix(strings.Trim(path, "/"), "v1/")
 	d, ok := map[string]translate.Dialect{
-		"chat/completions": translate.Chat,
+		"chat/completions": translate.Chat, "messages": translate.Messages,
 	}[path]
 	return d, ok && translate.Reads(d)
 }
@@ -69,7 +69,7 @@ func (x *exchange) translateStep(s *step, path, field string) error {
 	if !ok {
 		return &sluice.Error{
 			Kind: sluice.KindInvalid, Field: field + "path", Msg: "the unified endpoint has no " + quote(printable(path, 64)),
-			Hint: "call compat/chat/completions",
+			Hint: "call compat/chat/completions or compat/v1/messages",
 		}
 	}
 	name, stream, err := askedOf(s.query)
@@ -179,8 +179,8 @@ func (x *exchange) storedKey(p *provider.Provider, alias string) *credential.Key
 
 // written is the request in the provider's dialect. One that is in it already keeps its bytes.
 func (x *exchange) written(s *step, from translate.Dialect) (*translate.Call, error) {
-	target := translate.Target{Dialect: s.unified.Dialect, Provider: s.provider.Slug, Model: s.model}
-	if from == target.Dialect {
+	target := translate.Target{Dialect: s.unified.Dialect, Provider: s.provider.Slug, Model: s.model, Edits: &s.unified.Edits}
+	if from == target.Dialect && !target.Edits.Anew {
 		call, filter, err := translate.Splice(s.query, target, &s.unified.Edits)
 		if err == nil && filter {
 			s.answer = &call.Context
@@ -219,10 +219,24 @@ func (x *exchange) dress(s *step, call *translate.Call, from translate.Dialect) 
 		}
 	}
 	p := s.provider
-	if secret := bare(h.Get("Authorization")); secret != "" && p.Auth.Header != "" && p.Auth.Kinds == nil && (!strings.EqualFold(p.Auth.Header, "Authorization") || p.Auth.Scheme != "Bearer") {
-		h = p.Present(h, sluice.NewSecret(secret)) // clients of the unified endpoint have one place for all credentials
+	if p.Auth.Header != "" && p.Auth.Kinds == nil && from != s.unified.Dialect || !p.Shows(h, "") {
+		h = presented(p, h)
 	}
 	s.fields = p.Added(h)
+}
+
+// presented moves the credential that a client shows in its own dialect's place to where the provider looks for it.
+func presented(p *provider.Provider, h sluice.Header) sluice.Header {
+	places := [...]string{p.Auth.Header, "Authorization", "x-api-key", "api-key", "x-goog-api-key"}
+	for _, name := range places {
+		if secret := bare(h.Get(name)); name != "" && secret != "" {
+			for _, other := range places[1:] {
+				h.Del(other)
+			}
+			return p.Present(h, sluice.NewSecret(secret))
+		}
+	}
+	return h
 }
 
 // answerID is the id of an answer whose provider gives none.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/proxy/proxytest"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
@@ -271,5 +272,70 @@ func TestUnifiedAnswersOfTheCache(t *testing.T) {
 	resp, second, _ := compat(g, chatToClaude+`,"stream":true}`)
 	if resp.Header.Get("cf-aig-cache-status") != "HIT" || !strings.HasSuffix(second, "[DONE]\n\n") || len(first) != len(second) {
 		t.Errorf("%v\n%s\n%s", resp.Header, first, second)
+	}
+}
+
+const messagesRequest = `,"max_tokens":50,"system":"Be short.","messages":[{"role":"user","content":"Time?"}],"tools":[{"name":"get_time","input_schema":{"type":"object","properties":{"place":{"type":"string"}}}}],"stream":true}`
+
+// TestMessagesClientsReachOtherModels: agents that speak only Anthropic's dialect.
+func TestMessagesClientsReachOtherModels(t *testing.T) {
+	for name, c := range map[string]struct {
+		model, upstream, path, header, key string
+		body                               string
+		want                               []string
+	}{
+		"OpenAI": {
+			"openai/gpt-5-mini", "openai/chat.tools.stream.sse", "/v1/chat/completions", "Authorization", "Bearer sk-x",
+			`{"model":"gpt-5-mini","messages":[{"role":"system","content":"Be short."},{"role":"user","content":"Time?"}],"max_completion_tokens":50,"tools":[{"type":"function","function":{"name":"get_time","parameters":{"type":"object","properties":{"place":{"type":"string"}}}}}],"stream":true,"stream_options":{"include_usage":true}}`,
+			[]string{`"name":"get_time"`, `"stop_reason":"tool_use"`, `"input_tokens":96,`, `"output_tokens":41}`, "event: message_stop"},
+		},
+		"Claude": {
+			"anthropic/claude-sonnet-4-6", "anthropic/messages.tools.stream.sse", "/v1/messages", "X-Api-Key", "sk-x",
+			`{"model":"claude-sonnet-4-6"` + messagesRequest,
+			[]string{"event: ping", `"caller":{"type":"direct"}`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got called
+			g := proxytest.New(t, answering(200, "text/event-stream", example(t, c.upstream), &got), nil)
+			resp, body, err := g.Do("POST", "compat/v1/messages", http.Header{
+				"Content-Type": {"application/json"}, "X-Api-Key": {"sk-x"}, "Anthropic-Version": {"2023-06-01"},
+			}, strings.NewReader(`{"model":"`+c.model+`"`+messagesRequest))
+			if err != nil || resp.StatusCode != 200 {
+				t.Fatalf("%d %v %s", resp.StatusCode, err, body)
+			}
+			if got.path != c.path || got.header.Get(c.header) != c.key || got.body != c.body {
+				t.Errorf("upstream got %s, %v:\n%s\nwant\n%s", got.path, got.header, got.body, c.body)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(string(body), want) {
+					t.Errorf("%s is not in %s", want, body)
+				}
+			}
+			e := g.Row()
+			if n, _ := e.Usage.Get(sluice.Output); !e.Success || n == 0 {
+				t.Errorf("entry = %+v", e)
+			}
+		})
+	}
+}
+
+func TestGeminiByTheUnifiedEndpoint(t *testing.T) {
+	var got called
+	up := answering(200, "text/event-stream", example(t, "google-ai-studio/stream.tools.sse"), &got)
+	g := proxytest.New(t, up, nil)
+	base := g.Upstream.URL
+	g = proxytest.Start(t, base, func(c *config.Config) {
+		c.Providers["google-ai-studio"] = config.Provider{BaseURL: base}
+	})
+	resp, text, err := compat(g, `{"model":"google-ai-studio/gemini-3.5-flash","stream":true,"messages":[{"role":"user","content":"x"}]}`)
+	if err != nil || resp.StatusCode != 200 || !strings.Contains(text, `"thought_signature":"QXNnV2lyZQ=="`) || !strings.HasSuffix(text, "[DONE]\n\n") {
+		t.Errorf("%d %v %s", resp.StatusCode, err, text)
+	}
+	if got.path != "/v1beta/models/gemini-3.5-flash:streamGenerateContent?alt=sse" || got.header.Get("X-Goog-Api-Key") != "sk-of-the-caller" || got.header.Get("Authorization") != "" {
+		t.Errorf("upstream got %s, %v", got.path, got.header)
+	}
+	if e := g.Row(); !e.Success || e.Model != "gemini-3.5-flash" {
+		t.Errorf("entry = %+v", e)
 	}
 }

@@ -8,11 +8,6 @@ import (
 	sluice "github.com/sluicehq/sluice"
 )
 
-// chatCodec is OpenAI's chat completions.
-func chatCodec() *codec {
-	return &codec{decode: decodeChat, write: newChatEncoder, failed: chatError}
-}
-
 func newChatEncoder(c *Context) encoder {
 	if c.Stream {
 		return &chatStream{chatHead: chatHead{ctx: c}}
@@ -54,7 +49,7 @@ type chatCall struct {
 	begun, ended        bool
 }
 
-func (s *chatSaid) call(e *Event, custom map[string]bool) *chatCall {
+func (s *chatSaid) call(e *Event, ctx *Context) *chatCall {
 	if s.calls == nil {
 		s.calls = map[int]*chatCall{}
 	}
@@ -65,9 +60,9 @@ func (s *chatSaid) call(e *Event, custom map[string]bool) *chatCall {
 		s.order = append(s.order, e.Call)
 	}
 	if e.Kind == EventCall {
-		c.id, c.name, c.signature, c.custom = e.ID, e.Name, e.Signature, custom[e.Name]
+		c.id, c.name, c.signature, c.custom = e.ID, e.Name, e.Signature, ctx.custom[e.Name]
 		if c.id == "" {
-			c.id = "call_" + hashOf(e.Name+strconv.Itoa(e.Call)+strconv.Itoa(e.Choice), 24)
+			c.id = "call_" + hashOf(ctx.ID+strconv.Itoa(e.Choice)+"/"+strconv.Itoa(e.Call), 24)
 		}
 	}
 	return c
@@ -209,7 +204,7 @@ func (s *chatStream) say(e *Event, member string) {
 // call writes what is new of a call. That of a custom tool waits until it is whole.
 func (s *chatStream) call(e *Event) {
 	said := s.choice(e.Choice)
-	c := said.call(e, s.ctx.custom)
+	c := said.call(e, s.ctx)
 	if c.ended {
 		return
 	}
@@ -489,7 +484,7 @@ func (w *chatWhole) event(e *Event) {
 			b.text = append(b.text, e.Text...)
 		}
 	case EventCall, EventArgs, EventCallEnd:
-		c := m.call(e, w.ctx.custom)
+		c := m.call(e, w.ctx)
 		c.args = append(c.args, e.Text...)
 	case EventMedia:
 		m.images = append(m.images, e.Media)

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -55,6 +56,9 @@ func decodeChat(body []byte) (*Request, error) {
 	}
 	if c.err == nil && len(c.r.Messages) == 0 {
 		c.bad("messages", "is missing, or has no message")
+	}
+	if c.r.allowed != nil {
+		c.r.Tools = slices.DeleteFunc(c.r.Tools, func(t ToolSpec) bool { return !c.r.allowed[t.Name] })
 	}
 	c.r.arrange(&c.reader)
 	return c.r, c.failed()
@@ -195,7 +199,11 @@ func (c *chatReader) tools(v gjson.Result) {
 		m := members(v)
 		switch kind := c.textAt(m["type"], path+".type"); kind {
 		case "function", "":
-			c.function(m["function"], path+".function", members(m["function"])["cache_control"].Raw+m["cache_control"].Raw)
+			cache := m["cache_control"]
+			if !cache.Exists() {
+				cache = m["function"].Get("cache_control")
+			}
+			c.function(m["function"], path+".function", cache.Raw)
 		case "custom":
 			t := members(m["custom"])
 			c.addTool(&ToolSpec{

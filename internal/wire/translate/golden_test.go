@@ -13,8 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/wire"
 	"github.com/sluicehq/sluice/internal/wire/anthropic"
+	"github.com/sluicehq/sluice/internal/wire/gemini"
+	"github.com/sluicehq/sluice/internal/wire/openai"
 	"github.com/sluicehq/sluice/internal/wire/translate"
 )
 
@@ -26,13 +29,15 @@ func dialects() map[string]translate.Dialect {
 	return map[string]translate.Dialect{
 		"anthropic": translate.Messages, "anthropic-no-sampling": translate.Messages, "anthropic-mid-ok": translate.Messages,
 		"anthropic-effort": translate.Messages,
+		"gemini":           translate.Gemini, "gemini-level": translate.Gemini, "google-ai-studio": translate.Gemini,
+		"mistral": translate.Chat,
 	}
 }
 
 // meterOf makes the meter of a dialect's answers.
 func meterOf(d translate.Dialect, stream bool) wire.Meter {
 	return map[translate.Dialect]func(bool) wire.Meter{
-		translate.Messages: anthropic.Messages,
+		translate.Messages: anthropic.Messages, translate.Gemini: gemini.Generate, translate.Chat: openai.Chat,
 	}[d](stream)
 }
 
@@ -93,7 +98,11 @@ func TestRequestsBecomeThoseOfTheTarget(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			call, err := r.Encode(translate.Target{Dialect: d, Model: c.UpstreamModel})
+			target := translate.Target{Dialect: d, Model: c.UpstreamModel}
+			if c.Target == "mistral" {
+				target.Edits = mistral(t)
+			}
+			call, err := r.Encode(target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,6 +122,17 @@ func TestRequestsBecomeThoseOfTheTarget(t *testing.T) {
 	if done < 7 {
 		t.Errorf("%d requests were compared; want at least 7", done)
 	}
+}
+
+// mistral is what the provider of that name wants otherwise.
+func mistral(t *testing.T) *translate.Edits {
+	t.Helper()
+	table, err := provider.NewTable(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := table.Find("mistral")
+	return &p.Unified.Edits
 }
 
 // TestSchemasKeepTheirBytes: tool schemas are prefixes of prompt caches, and integers of 64 bits lose digits in a
@@ -232,6 +252,7 @@ func chunks(t *testing.T, stream string) []any {
 		}
 		data = regexp.MustCompile(`"id":"(<[^>]*>)?"`).ReplaceAllString(data, `"id":""`)
 		data = regexp.MustCompile(`"id":"call_[0-9A-Za-z]{24}"`).ReplaceAllString(data, `"id":""`)
+		data = regexp.MustCompile(`"created":\d+`).ReplaceAllString(data, `"created":0`)
 		all = append(all, value(t, []byte(data)))
 	}
 	return all

@@ -111,3 +111,14 @@ func dataURLOf(m *Media) string {
 	}
 	return "data:" + m.Type + ";base64," + m.Data
 }
+
+func base64Of(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+// fromBase64 undoes base64Of; "" for what is none.
+func fromBase64(s string) string {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}

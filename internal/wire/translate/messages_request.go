@@ -15,7 +15,8 @@ const jsonTool = "json_output"
 
 func messagesCodec() *codec {
 	return &codec{
-		encode: encodeMessages, answer: newMessagesDecoder, fault: messagesFault,
+		decode: decodeMessages, encode: encodeMessages, answer: newMessagesDecoder, write: newMessagesEncoder,
+		fault: messagesFault, failed: messagesError,
 		features: map[Feature]Support{
 			FeatureSystem: Kept, FeatureLateSystem: Adapted, FeatureImage: Kept, FeatureAudio: Refused, FeatureFile: Kept,
 			FeatureTools: Kept, FeatureToolChoice: Kept, FeatureParallel: Kept, FeatureStrict: Adapted, FeatureFormat: Adapted,

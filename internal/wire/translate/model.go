@@ -130,3 +130,47 @@ func (g *gemini) thinks() bool { return g.version == 0 || g.version >= 25 }
 
 // levels reports whether the model takes a level in place of a budget.
 func (g *gemini) levels() bool { return g.version >= 30 }
+
+// level is an effort as a level of thinking.
+func (g *gemini) level(effort string) string {
+	switch effort {
+	case "none", "minimal":
+		if g.pro {
+			return "LOW"
+		}
+		return "MINIMAL"
+	case "low":
+		return "LOW"
+	case "medium":
+		if g.pro && g.version == 30 {
+			return "HIGH" // it knows two levels
+		}
+		return "MEDIUM"
+	}
+	return "HIGH"
+}
+
+// budget is an effort in tokens of thinking.
+func (g *gemini) budget(effort string) int64 {
+	switch effort {
+	case "none":
+		if g.pro {
+			return 128
+		}
+		return 0
+	case "minimal":
+		if g.lite {
+			return 512
+		}
+		return 1024
+	case "low":
+		return 1024
+	case "medium":
+		return 8192
+	case "xhigh", "max":
+		if g.pro {
+			return 32_768
+		}
+	}
+	return 24_576
+}

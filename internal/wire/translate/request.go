@@ -298,16 +298,6 @@ func joined(parts []Part) string {
 	return b.String()
 }
 
-// onlyText reports whether parts are nothing but text.
-func onlyText(parts []Part) bool {
-	for i := range parts {
-		if parts[i].Kind != Text {
-			return false
-		}
-	}
-	return true
-}
-
 // objectArgs returns the arguments of a call as a JSON object.
 func (r *reader) objectArgs(c *ToolCall, path string) string {
 	switch {

@@ -16,6 +16,13 @@ type Edits struct {
 	Drop []string
 	// NoStreamOptions: it refuses stream_options, or reports usage without.
 	NoStreamOptions bool
+	// Anew: it refuses what it does not know within messages, and answers in forms of its own. So requests are
+	// read and written anew, and answers translated, although the dialect is the same.
+	Anew bool
+	// ShortIDs: ids of calls have nine letters and digits, and their results the tool's name (Mistral).
+	ShortIDs bool
+	// Efforts are the provider's words for efforts of reasoning, where it has fewer.
+	Efforts map[string]string
 }
 
 // Splice makes a request in the target's own dialect the target's: with its name of the model, and the edits that
@@ -44,7 +51,7 @@ func Splice(body []byte, t Target, edits *Edits) (c *Call, filter bool, err erro
 			m.newKey = quoted(to)
 		}
 	}
-	if at := s.find("stream"); at >= 0 && s.members[at].value.Type == gjson.True {
+	if at := s.find("stream"); t.Dialect == Chat && at >= 0 && s.members[at].value.Type == gjson.True {
 		c.Context.Stream = true
 		c.Context.IncludeUsage, filter = s.usage(edits, c)
 	}

@@ -10,6 +10,8 @@
 package translate
 
 import (
+	"slices"
+
 	sluice "github.com/sluicehq/sluice"
 )
 
@@ -48,6 +50,8 @@ func codecOf(d Dialect) *codec {
 		return chatCodec()
 	case Messages:
 		return messagesCodec()
+	case Gemini:
+		return geminiCodec()
 	}
 	return nil
 }
@@ -95,6 +99,7 @@ type Target struct {
 	Dialect  Dialect
 	Provider string // slug
 	Model    string // as the provider knows it
+	Edits    *Edits // of OpenAI's dialect; nil: none
 }
 
 // encoding is a request being written.
@@ -104,6 +109,7 @@ type encoding struct {
 	target  Target
 	header  sluice.Header
 	dropped []string
+	asked   bool // the client's request has stream_options
 	ctx     Context
 }
 
@@ -130,7 +136,7 @@ func Decode(d Dialect, body []byte) (*Request, error) {
 // Encode writes r for t. Its error has sluice.KindInvalid and names the field that t cannot do. r is used up.
 func (r *Request) Encode(t Target) (*Call, error) {
 	c := codecOf(t.Dialect)
-	e := &encoding{target: t}
+	e := &encoding{target: t, asked: slices.ContainsFunc(r.said, func(u use) bool { return u.feature == FeatureStreamUsage })}
 	e.ctx = Context{From: t.Dialect, To: r.dialect, Model: t.Model, Stream: r.Stream, IncludeUsage: r.IncludeUsage, legacy: r.legacy}
 	for _, tool := range r.Tools {
 		if tool.Custom {
@@ -148,5 +154,24 @@ func (r *Request) Encode(t Target) (*Call, error) {
 	for _, name := range r.extra {
 		e.drop(name.name)
 	}
-	return &Call{Body: e.b, Header: e.header, Dropped: e.dropped, Context: e.ctx}, nil
+	return e.edited()
+}
+
+// edited is the request as it was written, with what a provider wants otherwise of OpenAI's dialect.
+func (e *encoding) edited() (*Call, error) {
+	c := &Call{Body: e.b, Header: e.header, Dropped: e.dropped, Context: e.ctx}
+	if e.target.Dialect != Chat || e.target.Edits == nil {
+		return c, nil
+	}
+	again, _, err := Splice(e.b, e.target, e.target.Edits)
+	if err != nil {
+		return nil, err
+	}
+	c.Body = again.Body
+	for _, d := range again.Dropped {
+		if d != "stream_options" || e.asked {
+			c.Dropped = append(c.Dropped, d)
+		}
+	}
+	return c, nil
 }
