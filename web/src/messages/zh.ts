@@ -1,12 +1,14 @@
 // Simplified Chinese.
 import type { Language } from ".";
 import copy from "./zh/copy";
+import detail from "./zh/detail";
+import gateways from "./zh/gateways";
+import home from "./zh/home";
+import json from "./zh/json";
 import origin from "./zh/origin";
 import range from "./zh/range";
 import settings from "./zh/settings";
 import shell from "./zh/shell";
 import talk from "./zh/talk";
-import json from "./zh/json";
-import detail from "./zh/detail";
 
-export default { detail, json, talk, copy, origin, range, settings, shell } satisfies Language;
+export default { copy, detail, gateways, home, json, origin, range, settings, shell, talk } satisfies Language;

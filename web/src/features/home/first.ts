@@ -1,0 +1,42 @@
+// What the first run knows of calls: which failed, why in words, and how to make one from here.
+import type { MissView } from "@/api/types.gen";
+import { prefix } from "@/lib/base";
+import type { Place } from "@/lib/place";
+import type { Key } from "@/messages";
+import { callOf, type Target } from "./snippets";
+
+const causes: Record<MissView["cause"], Key> = {
+  malformed: "home.causeMalformed",
+  no_path: "home.causePath",
+  no_gateway: "home.causeGateway",
+  no_provider: "home.causeProvider",
+  unauthorized: "home.causeUnauthorized",
+  no_credential: "home.causeNoKey",
+  key_rejected: "home.causeRejected",
+  unknown_target: "home.causeUnknown",
+  unreachable: "home.causeUnreachable",
+  too_large: "home.causeTooLarge",
+  invalid: "home.causeInvalid",
+};
+
+export function causeKey(cause: MissView["cause"]): Key {
+  return causes[cause];
+}
+
+/** The newest calls that came to nothing, each once in its last state: those of this gateway, and those that named none. */
+export function missesOf(all: MissView[], gateway: string, most = 3): MissView[] {
+  const seen = new Map<string, MissView>();
+  for (const miss of [...all].sort((a, b) => b.id - a.id || b.count - a.count)) {
+    if (miss.gateway !== null && miss.gateway !== gateway && miss.cause !== "no_gateway") continue;
+    const same = `${miss.cause} ${miss.method} ${miss.path}`;
+    if (!seen.has(same)) seen.set(same, miss);
+  }
+  return [...seen.values()].slice(0, most);
+}
+
+/** Makes the snippet's call from this page. What comes of it is seen in the live events, whatever it is. */
+export async function runHere(place: Place, target: Target): Promise<void> {
+  const { path, headers, body } = callOf(target);
+  const url = `${prefix}/v1/${encodeURIComponent(place.account)}/${encodeURIComponent(place.gateway)}/${path}`;
+  await fetch(url, { method: "POST", headers, body: JSON.stringify(body), credentials: "omit" }).then((answer) => answer.text(), () => "");
+}
