@@ -8,6 +8,7 @@ import origin from "./en/origin";
 import range from "./en/range";
 import settings from "./en/settings";
 import shell from "./en/shell";
+import status from "./en/status";
 import talk from "./en/talk";
 
-export default { copy, detail, gateways, home, json, origin, range, settings, shell, talk };
+export default { copy, detail, gateways, home, json, origin, range, settings, shell, status, talk };

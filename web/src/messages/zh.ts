@@ -9,6 +9,7 @@ import origin from "./zh/origin";
 import range from "./zh/range";
 import settings from "./zh/settings";
 import shell from "./zh/shell";
+import status from "./zh/status";
 import talk from "./zh/talk";
 
-export default { copy, detail, gateways, home, json, origin, range, settings, shell, talk } satisfies Language;
+export default { copy, detail, gateways, home, json, origin, range, settings, shell, status, talk } satisfies Language;

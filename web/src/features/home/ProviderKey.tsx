@@ -111,7 +111,7 @@ async function storeTested(place: Place, provider: string, secret: string): Prom
 }
 
 /** A gateway token for the snippets: a stored key serves callers that show one. */
-async function newToken(place: Place): Promise<string> {
+async function newToken(place: Place): Promise<string | undefined> {
   const made = await call("POST /client/v4/accounts/{account}/ai-gateway/tokens", { account: place.account }, { body: { gateways: [place.gateway] } });
   return made.value;
 }

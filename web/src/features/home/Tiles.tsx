@@ -15,7 +15,7 @@ export function Tiles({ summary: s }: { summary: Summary }) {
   const times = useCall("GET /client/v4/accounts/{account}/ai-gateway/analytics", { account: place.account }, { gateway: place.gateway, metric: "duration_p95", range: "24h", interval: "none" }, { every: 30_000 });
   const p95 = times.data?.result.series?.[0]?.total;
   const basis = t("home.basis", { until: dateTime(s.complete_until, zone), zone });
-  const logs = (q?: string) => ({ to: at(place, "logs"), search: q ? { q } : {} });
+  const logs = (q?: string): TileProps["link"] => ({ to: at(place, "logs"), search: q ? { q } : {} });
   return (
     <div className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-3">
       <Tile label={t("home.requests")} value={count(s.requests)} title={basis} link={logs()}>
