@@ -1,6 +1,7 @@
 // What floats over the page. Base UI does the focus, the keys and the places; it stays out of the first chunk, so
 // only features import this.
 import { CSPProvider } from "@base-ui/react/csp-provider";
+import { ContextMenu as BaseContextMenu } from "@base-ui/react/context-menu";
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
 import { Menu as BaseMenu } from "@base-ui/react/menu";
 import { Popover as BasePopover } from "@base-ui/react/popover";
@@ -103,26 +104,48 @@ export function Menu({ trigger, items, align = "end" }: { trigger: ReactElement;
         <BaseMenu.Portal>
           <BaseMenu.Positioner sideOffset={4} align={align} className="z-50">
             <BaseMenu.Popup className={classes(float, "max-h-[var(--available-height)] min-w-40 overflow-y-auto py-1")}>
-              {items.map((item, i) =>
-                item === null ? (
-                  <BaseMenu.Separator key={i} className="my-1 border-t border-line" />
-                ) : (
-                  <BaseMenu.Item
-                    key={i}
-                    disabled={item.disabled}
-                    onClick={item.onSelect}
-                    className={classes("flex min-h-7 cursor-default items-center gap-2 px-3 data-disabled:opacity-60 data-highlighted:bg-hover pointer-coarse:min-h-11", item.danger && "text-bad")}
-                  >
-                    {item.icon}
-                    <span className="flex-1">{item.label}</span>
-                    {item.keys && <kbd className="ps-4 text-faint">{item.keys}</kbd>}
-                  </BaseMenu.Item>
-                ),
-              )}
+              <Items items={items} />
             </BaseMenu.Popup>
           </BaseMenu.Positioner>
         </BaseMenu.Portal>
       </BaseMenu.Root>
+    </CSPProvider>
+  );
+}
+
+function Items({ items }: { items: (MenuItem | null)[] }) {
+  return items.map((item, i) =>
+    item === null ? (
+      <BaseMenu.Separator key={i} className="my-1 border-t border-line" />
+    ) : (
+      <BaseMenu.Item
+        key={i}
+        disabled={item.disabled}
+        onClick={item.onSelect}
+        className={classes("flex min-h-7 cursor-default items-center gap-2 px-3 data-disabled:opacity-60 data-highlighted:bg-hover pointer-coarse:min-h-11", item.danger && "text-bad")}
+      >
+        {item.icon}
+        <span className="flex-1">{item.label}</span>
+        {item.keys && <kbd className="ps-4 text-faint">{item.keys}</kbd>}
+      </BaseMenu.Item>
+    ),
+  );
+}
+
+/** A menu at the place of a right click, a long touch or the menu key within what it holds. */
+export function ContextMenu({ items, className, children }: { items: (MenuItem | null)[]; className?: string; children: ReactNode }) {
+  return (
+    <CSPProvider nonce={nonce}>
+      <BaseContextMenu.Root>
+        <BaseContextMenu.Trigger className={className}>{children}</BaseContextMenu.Trigger>
+        <BaseContextMenu.Portal>
+          <BaseContextMenu.Positioner className="z-50">
+            <BaseContextMenu.Popup className={classes(float, "max-h-[var(--available-height)] min-w-40 overflow-y-auto py-1")}>
+              <Items items={items} />
+            </BaseContextMenu.Popup>
+          </BaseContextMenu.Positioner>
+        </BaseContextMenu.Portal>
+      </BaseContextMenu.Root>
     </CSPProvider>
   );
 }
