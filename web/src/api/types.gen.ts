@@ -1,5 +1,14 @@
 // Generated from the management API's OpenAPI document by "make docs"; changes belong to internal/admin.
 
+export type About = {
+  /** only this machine reaches the process */
+  local: boolean;
+  /** there are people who sign in, or an admin token: nobody is let in without */
+  sign_in: boolean;
+  /** of Sluice; dev: not a release */
+  version: string;
+};
+
 export type AccountMembership = {
   account: AccountView;
   id: string;
@@ -209,6 +218,33 @@ export type BudgetUsage = {
   spent: number | null;
   /** of the metadata that the rule splits by; null: it does not */
   values: Record<string, string>;
+};
+
+export type CacheExplanation = {
+  /** as the log entry has it */
+  cache_reason: string | null;
+  cache_status: "off" | "miss" | "hit";
+  /** how many requests were looked at */
+  compared: number;
+  /** name of the first part that differs; null: none does */
+  first_difference: string | null;
+  id: string;
+  /** of the requests before it whose answers could have been stored, the one with the most in common; null: there is none, or the cache was off */
+  nearest: NearestLog;
+  /** of the cache key, in order */
+  parts: CachePart[] | null;
+  /** in a sentence */
+  why: string;
+};
+
+export type CachePart = {
+  /** settings, custom_key, stream, provider, method, path, credential, header.NAME, body, or body with the place in it */
+  name: string;
+  nearest: string | null;
+  /** null: not known, such as of credentials, which the log does not have */
+  same: boolean | null;
+  /** 200 characters at most; null: it is not there, or not known */
+  this: string | null;
 };
 
 export type CacheStats = {
@@ -574,6 +610,15 @@ export type DeletedLogsBody = {
   success: boolean;
 };
 
+export type Endpoints = {
+  /** of the data plane, as seen by who asks */
+  base: string;
+  /** by name */
+  providers: ProviderView[] | null;
+  /** takes a list of steps; over WebSocket, too */
+  universal: string;
+};
+
 export type Entry = {
   attempt_count?: number;
   attempts?: AttemptView[] | null;
@@ -619,6 +664,8 @@ export type Entry = {
   notes?: string[] | null;
   /** after the provider, with the query, credentials redacted */
   path?: string;
+  /** beginning of what the last message of a user says, else of the prompt, 120 characters at most; a list has it when fields names it. null: there is none, the body is not stored or larger than 256 KB, or the caller may not see bodies */
+  preview?: string | null;
   /** version of the price catalogue that the cost was made with */
   prices?: string | null;
   /** slug; empty when the request never named one that exists */
@@ -696,6 +743,13 @@ export type Entry = {
   user_agent?: string | null;
 };
 
+export type EnvelopeAbout = {
+  errors: Fault[] | null;
+  messages: Message[] | null;
+  result: About;
+  success: boolean;
+};
+
 export type EnvelopeAccountView = {
   errors: Fault[] | null;
   messages: Message[] | null;
@@ -707,6 +761,13 @@ export type EnvelopeAnalytics = {
   errors: Fault[] | null;
   messages: Message[] | null;
   result: Analytics;
+  success: boolean;
+};
+
+export type EnvelopeCacheExplanation = {
+  errors: Fault[] | null;
+  messages: Message[] | null;
+  result: CacheExplanation;
   success: boolean;
 };
 
@@ -773,6 +834,13 @@ export type EnvelopeDeletedLog = {
   success: boolean;
 };
 
+export type EnvelopeEndpoints = {
+  errors: Fault[] | null;
+  messages: Message[] | null;
+  result: Endpoints;
+  success: boolean;
+};
+
 export type EnvelopeEvaluationView = {
   errors: Fault[] | null;
   messages: Message[] | null;
@@ -798,6 +866,13 @@ export type EnvelopeGatewayView = {
   errors: Fault[] | null;
   messages: Message[] | null;
   result: GatewayView;
+  success: boolean;
+};
+
+export type EnvelopeHealth = {
+  errors: Fault[] | null;
+  messages: Message[] | null;
+  result: Health;
   success: boolean;
 };
 
@@ -959,6 +1034,13 @@ export type EnvelopeStatusView = {
   errors: Fault[] | null;
   messages: Message[] | null;
   result: StatusView;
+  success: boolean;
+};
+
+export type EnvelopeStreamEvents = {
+  errors: Fault[] | null;
+  messages: Message[] | null;
+  result: StreamEvents;
   success: boolean;
 };
 
@@ -1195,6 +1277,15 @@ export type GatewayView = {
 export type HeaderField = {
   name: string;
   value: string;
+};
+
+export type Health = {
+  /** no request will be added before this time; null: not known */
+  complete_until: string | null;
+  from: string;
+  /** those that were called, the most called first */
+  providers: ProviderHealth[] | null;
+  to: string;
 };
 
 export type HelloView = {
@@ -1582,9 +1673,9 @@ export type LogsInfo = {
   per_page: number;
   /** ours: cursor of the page before this one; null: none */
   prev: string | null;
-  /** requests in all; null: not known */
+  /** requests in all. Of a filtered list it is from roll-ups: where it filters by one of provider, model, status, outcome, key, cache, error_type or a rolled-up metadata key, and on pages without cursor; null otherwise */
   total_count: number | null;
-  /** ours: whether the total is counted; it is from roll-ups otherwise */
+  /** ours: whether the total is counted; it is from roll-ups otherwise, which know whole minutes, and count what was deleted since */
   total_exact: boolean;
   total_pages: number | null;
 };
@@ -1715,6 +1806,11 @@ export type Moment = {
   target?: string;
 };
 
+export type NearestLog = {
+  created_at: string;
+  id: string;
+};
+
 export type NewRouteVersion = {
   account_tag: string;
   created_at: string;
@@ -1834,6 +1930,46 @@ export type ProviderConfigView = {
   version: number;
   /** ours: its share of the calls among the keys of its alias */
   weight: number;
+};
+
+export type ProviderHealth = {
+  attempts: number;
+  /** the client left */
+  canceled: number;
+  /** milliseconds; null: nothing was timed */
+  duration_p50: number | null;
+  /** counts, LLM tokens, bytes, US dollars or milliseconds, as the metric says; null: not known */
+  duration_p95: number | null;
+  /** errors by attempts */
+  error_rate: number | null;
+  /** attempts that failed, refusals of what was asked among them */
+  errors: number;
+  provider: string;
+  /** degraded: 5 % of the attempts failed, or more; failing: half of them, or more */
+  state: "ok" | "degraded" | "failing";
+  /** to the first token, in milliseconds */
+  ttft_p50: number | null;
+  /** counts, LLM tokens, bytes, US dollars or milliseconds, as the metric says; null: not known */
+  ttft_p95: number | null;
+};
+
+export type ProviderView = {
+  /** other segments that mean it */
+  aliases: string[] | null;
+  /** one that the account has made */
+  custom: boolean;
+  enabled: boolean;
+  /** address that it stands for; {…} is filled from the call */
+  instead_of: string;
+  /** it takes no key */
+  keyless: boolean;
+  /** for people */
+  name: string;
+  slug: string;
+  /** stored in this gateway */
+  stored_keys: number;
+  /** base URL for its SDK: the provider's own paths follow */
+  url: string;
 };
 
 export type Purged = {
@@ -2190,6 +2326,36 @@ export type StatusView = {
   version: string;
 };
 
+export type StreamEvent = {
+  /** since the request's start; null: the log keeps no times of single events */
+  at_ms: number | null;
+  /** there is more data than shown */
+  cut: boolean;
+  /** 16 KB at most */
+  data: string;
+  /** bytes, with what ends it */
+  length: number;
+  /** event field, or :event-type; null: none */
+  name: string | null;
+  /** from 0 */
+  number: number;
+  /** bytes of the decoded body before it */
+  offset: number;
+};
+
+export type StreamEvents = {
+  events: StreamEvent[] | null;
+  /** server-sent events, Amazon's binary frames, or a JSON text per line */
+  framing: "sse" | "eventstream" | "lines";
+  id: string;
+  /** from of the next page; null: this is the last */
+  next: number | null;
+  /** events in what is stored */
+  total: number;
+  /** the answer is stored to its end; else the last event may be part of one */
+  whole: boolean;
+};
+
 export type SuccessView = {
   at: string;
   gateway: string;
@@ -2365,6 +2531,13 @@ export type VerifiedToken = {
 
 /** What each call takes and answers, by method and path. */
 export interface Calls {
+  /** Which Sluice this is (ours) */
+  "GET /client/v4/about": {
+    query: {
+    };
+    body: undefined;
+    answer: EnvelopeAbout;
+  };
   /** List the accounts that the caller sees */
   "GET /client/v4/accounts": {
     query: {
@@ -2868,6 +3041,13 @@ export interface Calls {
     body: DatasetBody;
     answer: EnvelopeDatasetView;
   };
+  /** List the addresses at which a gateway is called (ours) */
+  "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/endpoints": {
+    query: {
+    };
+    body: undefined;
+    answer: EnvelopeEndpoints;
+  };
   /** List evaluations */
   "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/evaluations": {
     query: {
@@ -2919,6 +3099,15 @@ export interface Calls {
     };
     body: UseFoundKeyInputBody;
     answer: EnvelopeProviderConfigView;
+  };
+  /** How the providers do in a gateway's traffic (ours) */
+  "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/health": {
+    query: {
+      /** 15m, 24h, or two RFC 3339 times with .. between */
+      range?: string;
+    };
+    body: undefined;
+    answer: EnvelopeHealth;
   };
   /** Ask whether a made-up call would be let through, and why; counts nothing (ours) */
   "POST /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/limits/test": {
@@ -3034,7 +3223,7 @@ export interface Calls {
       meta_info?: boolean;
       /** ours: next or prev of another page, in place of page */
       cursor?: string;
-      /** ours: names of fields with commas between; all texts are whole then */
+      /** ours: names of fields with commas between; all texts are whole then. preview is only there when it is named */
       fields?: string;
       /** ours: one item per attempt, as in the reference, or one per request with its attempts inside */
       basis?: "attempts" | "requests";
@@ -3179,6 +3368,15 @@ export interface Calls {
     };
     answer: EnvelopeRow;
   };
+  /** Tell why the cache answered a request or did not, beside the nearest request before (ours) */
+  "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/logs/{id}/cache-explain": {
+    query: {
+      /** ours: what an id without an attempt's number shows: the attempt that answered, as in the reference, or the request */
+      basis?: "attempts" | "requests";
+    };
+    body: undefined;
+    answer: EnvelopeCacheExplanation;
+  };
   /** List requests that belong together with one (ours) */
   "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/logs/{id}/related": {
     query: {
@@ -3205,6 +3403,17 @@ export interface Calls {
     };
     body: undefined;
     answer: unknown;
+  };
+  /** List the events of a stored answer that was streamed (ours) */
+  "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/logs/{id}/stream-events": {
+    query: {
+      /** number of the first event, from 0 */
+      from?: number;
+      /** most events */
+      limit?: number;
+    };
+    body: undefined;
+    answer: EnvelopeStreamEvents;
   };
   /** Tell what happened in a request, and when (ours) */
   "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/logs/{id}/timeline": {

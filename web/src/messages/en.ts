@@ -1,9 +1,12 @@
 // English, and with it the list of all keys. Each area has its section in a file of its own.
 import copy from "./en/copy";
 import detail from "./en/detail";
+import filter from "./en/filter";
 import gateways from "./en/gateways";
+import grid from "./en/grid";
 import home from "./en/home";
 import json from "./en/json";
+import logs from "./en/logs";
 import origin from "./en/origin";
 import range from "./en/range";
 import settings from "./en/settings";
@@ -11,4 +14,4 @@ import shell from "./en/shell";
 import status from "./en/status";
 import talk from "./en/talk";
 
-export default { copy, detail, gateways, home, json, origin, range, settings, shell, status, talk };
+export default { copy, detail, filter, gateways, grid, home, json, logs, origin, range, settings, shell, status, talk };

@@ -2,9 +2,12 @@
 import type { Language } from ".";
 import copy from "./zh/copy";
 import detail from "./zh/detail";
+import filter from "./zh/filter";
 import gateways from "./zh/gateways";
+import grid from "./zh/grid";
 import home from "./zh/home";
 import json from "./zh/json";
+import logs from "./zh/logs";
 import origin from "./zh/origin";
 import range from "./zh/range";
 import settings from "./zh/settings";
@@ -12,4 +15,4 @@ import shell from "./zh/shell";
 import status from "./zh/status";
 import talk from "./zh/talk";
 
-export default { copy, detail, gateways, home, json, origin, range, settings, shell, status, talk } satisfies Language;
+export default { copy, detail, filter, gateways, grid, home, json, logs, origin, range, settings, shell, status, talk } satisfies Language;
