@@ -20,6 +20,12 @@ type holding struct {
 	each   sluice.NanoUSD // what one try reserves
 	tries  int            // whose money is held
 	loose  bool           // it has no price: budgets refuse nothing, and count what turns out
+
+	// What a hard budget needs to follow a stream (ceiling.go).
+	more  sluice.NanoUSD // reserved beyond each for the answer that runs
+	price *price.Price
+	input int64 // LLM tokens, estimated
+	bound int64 // of the output, as the request allows; 0: none
 }
 
 // spending is what an exchange has of budgets. Its zero value has nothing.
@@ -27,6 +33,10 @@ type spending struct {
 	holds []holding     // of the steps that have been tried; the last is that of the step under way
 	after time.Duration // where a budget refused: how long until it may not
 	over  *atomic.Bool  // of a realtime connection: a budget is used up
+	tally *tally        // of a stream that a hard budget bounds; nil: nothing is to be followed
+	// ceiling is why such a stream is to end, and late how much has passed since.
+	ceiling *sluice.Error
+	late    int
 }
 
 // budgeted reports whether the step under way may cost what a budget of the gateway bounds.
@@ -63,7 +73,9 @@ func (x *exchange) reserve(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := x.holdMoney(ctx, holding{step: x.index, claims: claims, each: each, tries: 1, loose: !priced}); err != nil {
+	if err := x.holdMoney(ctx, holding{
+		step: x.index, claims: claims, each: each, tries: 1, loose: !priced, price: found, input: ask.Input, bound: ask.Output * ask.Choices,
+	}); err != nil {
 		return err
 	}
 	if e.Type == typeRealtime {
@@ -264,7 +276,7 @@ func (x *exchange) owed(h *holding) (cost sluice.NanoUSD, how spend.How) {
 		switch {
 		case !a.Usage.Known() && x.reading.Seen&wire.SeenError != 0: // who fails and counts nothing bills nothing
 		case !a.Usage.Known():
-			cost = min(cost+h.each, maxMoney)
+			cost = min(cost+h.each+h.more, maxMoney)
 			how = spend.Pending
 		case a.Usage.Basis == sluice.BasisPartial && e.Finish == "":
 			how = spend.Pending

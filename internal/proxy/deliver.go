@@ -56,7 +56,7 @@ func (x *exchange) watch() {
 	if r, ok := inner.(wire.HeadReader); ok {
 		r.Head(a.header)
 	}
-	meter, ok := inflate.Meter(e.Response.Encoding, inner)
+	meter, ok := inflate.Meter(e.Response.Encoding, x.watchSpending(inner))
 	if !ok {
 		x.note("content encoding " + printable(e.Response.Encoding, 32) + " cannot be read")
 	}
@@ -184,6 +184,7 @@ func (x *exchange) relay(ctx context.Context) error {
 // pass hands one piece of the body to the meter, the log and the client. last: nothing follows.
 func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 	e := x.entry()
+	p = x.uptoCeiling(p, last)
 	x.log.Bodies[reqlog.ResponseSide].Write(p)
 	if x.meter == nil && e.Status >= 400 {
 		x.fault = append(x.fault, p[:min(len(p), maxErrorBody-len(x.fault))]...)
@@ -199,7 +200,7 @@ func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 	}
 	if x.haunting {
 		x.sent += int64(len(p))
-		return nil
+		return x.extend(ctx, p)
 	}
 	last = last || x.answer.length >= 0 && x.sent+int64(len(p)) >= x.answer.length
 	if len(x.spending.holds) > 0 && (last && !x.answer.byClose || x.meter != nil && x.meter.Seen()&wire.SeenEnd != 0) {
@@ -218,6 +219,9 @@ func (x *exchange) pass(ctx context.Context, p []byte, last bool) error {
 	}
 	if err != nil {
 		return errClient{err}
+	}
+	if !last && x.spending.tally != nil {
+		return x.extend(ctx, p)
 	}
 	return nil
 }
@@ -290,6 +294,8 @@ func (x *exchange) ending(ctx context.Context, err error) (sluice.Ending, string
 			return sluice.EndingRefused, "answer_too_large"
 		}
 		return sluice.EndingClientGone, "client_gone"
+	case errors.As(err, new(errCeiling)):
+		return sluice.EndingRefused, wireOf(sluice.KindSpendLimit).name
 	case err != nil && ctx.Err() != nil:
 		end := ctxEnding(ctx)
 		return end, end.String()

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -155,7 +156,7 @@ func (x *exchange) keepAnswer(ctx context.Context) {
 // too, and what the provider did for them is on this request's bill.
 func (x *exchange) ghost(cause error) bool {
 	f := x.flight
-	if f == nil || !f.Leader() || x.haunting {
+	if f == nil || !f.Leader() || x.haunting || errors.As(cause, new(errCeiling)) {
 		return false
 	}
 	f.Gone(cause)
