@@ -230,7 +230,7 @@ func (s *server) testLimits(ctx context.Context, in *testLimitsInput) (*output[E
 	}
 	found, _, _ := s.Book.Load().Of(a.ID).Find(slug, call.Model, now)
 	ask := spend.Ask{Input: in.Body.InputTokens, Output: in.Body.OutputTokens}
-	v.Reserves.Nano, v.Reserves.Known = spend.Amount(ask.Usage("", spend.LeastOutput), found, nil)
+	v.Reserves.Nano, v.Reserves.Known = spend.Amount(ask.Usage("", spend.LeastOutput, found), found, nil)
 	for i := range g.Spend {
 		if s.Budgets == nil {
 			break

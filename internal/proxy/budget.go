@@ -11,6 +11,7 @@ import (
 	"github.com/sluicehq/sluice/internal/price"
 	"github.com/sluicehq/sluice/internal/spend"
 	"github.com/sluicehq/sluice/internal/wire"
+	"github.com/sluicehq/sluice/internal/wire/inflate"
 )
 
 // holding is what a step keeps of budgets.
@@ -55,19 +56,21 @@ func (x *exchange) reserve(ctx context.Context) error {
 		return nil
 	}
 	e := x.entry()
+	ask, err := x.budgetAsk()
+	if err != nil {
+		return err
+	}
 	claims := spend.Claims(nil, x.gateway.Spend, &spend.Call{
 		Account: x.gateway.Account, Gateway: x.gateway.ID, Provider: e.Provider, Model: e.Model, Metadata: x.control.meta,
 	})
-	body, err := x.budgetBody()
-	if err != nil || len(claims) == 0 {
-		return err
+	if len(claims) == 0 {
+		return nil
 	}
-	ask := spend.ReadAsk(body)
-	if ask.Ambiguous && !x.plainBody(body) {
+	if ask.Ambiguous {
 		return errAmbiguous()
 	}
 	found, _, _ := x.settings.prices.Of(e.Account).Find(e.Provider, e.Model, x.start)
-	each, priced := spend.Amount(ask.Usage(e.Endpoint, x.proxy.outputs.Typical(e.Provider, e.Model)), found, x.control.cost)
+	each, priced := spend.Amount(ask.Usage(e.Endpoint, x.proxy.outputs.Typical(e.Provider, e.Model), found), found, x.control.cost)
 	if !priced {
 		if err := x.unpriced(claims); err != nil {
 			return err
@@ -84,24 +87,76 @@ func (x *exchange) reserve(ctx context.Context) error {
 	return nil
 }
 
-// budgetBody is the body that a budget goes by. What cannot be read is refused: its model, and so its price, would
-// be anybody's guess.
-func (x *exchange) budgetBody() ([]byte, error) {
+// budgetAsk is what the body asks for, as far as a budget goes by it. A body that lies on disk, because memory had no
+// room, counts by its size; then its model is the one that its beginning names. What cannot be read is refused: its
+// model, and so its price, would be anybody's guess.
+func (x *exchange) budgetAsk() (spend.Ask, error) {
 	body, whole := x.sending()
-	switch {
+	switch coding := x.out.Get("Content-Encoding"); {
 	case x.query == nil && x.body.rest != nil:
-		return nil, &sluice.Error{
+		return spend.Ask{}, &sluice.Error{
 			Kind: sluice.KindTooLarge, Msg: "the request body is larger than limits.body_bytes",
 			Hint: "a gateway with spend limits reads each body whole",
 		}
+	case !whole && (x.entry().Model == "" || !identity(coding)):
+		return spend.Ask{}, &sluice.Error{Kind: sluice.KindUnavailable, Msg: "there is no room to read the request body now", Hint: "a gateway with spend limits reads each body whole"}
 	case !whole:
-		return nil, &sluice.Error{Kind: sluice.KindUnavailable, Msg: "there is no room to read the request body now", Hint: "a gateway with spend limits reads each body whole"}
-	case len(body) > 0 && !identity(x.out.Get("Content-Encoding")):
-		return nil, &sluice.Error{
-			Kind: sluice.KindUnsupported, Msg: "a gateway with spend limits takes no encoded request bodies", Field: "Content-Encoding", Hint: "send it as it is",
+		x.note("spend limits go by the size of the body: there was no room to read it")
+		return spend.AskOfSize(x.body.size), nil
+	case len(body) > 0 && !identity(coding):
+		return x.decodedAsk(coding, body)
+	}
+	ask := spend.ReadAsk(body)
+	ask.Ambiguous = ask.Ambiguous && !x.plainBody(body)
+	return ask, nil
+}
+
+// decodedAsk reads a copy of an encoded body, of limits.body_bytes at most, within the memory for bodies. What it
+// names as its model is the call's from then on.
+func (x *exchange) decodedAsk(coding string, body []byte) (spend.Ask, error) {
+	limit := x.settings.bodyLimit
+	size := min(limit, int64(len(body))*maxInflation)
+	if !x.proxy.bodies.memory.Take(size) {
+		return spend.Ask{}, &sluice.Error{Kind: sluice.KindUnavailable, Msg: "there is no room to decode the request body now", Hint: "try again later, or send it as it is"}
+	}
+	defer x.proxy.bodies.memory.Give(size)
+	decoded := &bounded{room: int(size)}
+	into, known := inflate.Meter(coding, decoded)
+	into.Write(body)
+	into.Close()
+	if !known || decoded.over || len(decoded.b) == 0 {
+		return spend.Ask{}, &sluice.Error{
+			Kind: sluice.KindUnsupported, Msg: "a gateway with spend limits cannot read this request body", Field: "Content-Encoding",
+			Hint: "send it as it is, or in gzip, deflate, br or zstd, and decoded within limits.body_bytes",
 		}
 	}
-	return body, nil
+	ask := spend.ReadAsk(decoded.b)
+	if ask.Ambiguous && !x.plainBody(decoded.b) { // or it does not decode to its end
+		return ask, errAmbiguous()
+	}
+	ask.Ambiguous = false
+	if e := x.entry(); e.Model == "" {
+		model, stream, _ := topFields(decoded.b)
+		e.Model, e.Streamed = model, e.Streamed || stream
+	}
+	return ask, nil
+}
+
+// maxInflation is how many times longer than its encoded form a body may be that budgets decode: JSON, and honest.
+const maxInflation = 100
+
+// bounded takes decoded bytes, as many as there is room for.
+type bounded struct {
+	plain
+	room int
+	over bool
+}
+
+// Write implements wire.Meter.
+func (p *bounded) Write(b []byte) {
+	if p.over = p.over || len(p.b)+len(b) > p.room; !p.over {
+		p.plain.Write(b)
+	}
 }
 
 // plainBody reports whether a body that is no sound JSON object is none on purpose: a form, a list, a sound.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/proxy/proxytest"
 )
 
@@ -135,5 +136,46 @@ func TestAStreamWithABoundOfItsOwnIsNotCut(t *testing.T) {
 	}
 	if resp, _ := post(g, "openai/chat/completions", strings.Replace(chat("", true), "{", fmt.Sprintf(`{"max_tokens":%d,`, 1501), 1), h); resp.StatusCode != 429 {
 		t.Errorf("more than there is: %d", resp.StatusCode)
+	}
+}
+
+// TestEncodedRequestsAreRead: a budget goes by a decoded copy, and the provider gets what was sent.
+func TestEncodedRequestsAreRead(t *testing.T) {
+	var got seen
+	g := proxytest.New(t, record(&got, 200, map[string]string{"Content-Type": "application/json"}, wholeAnswer), func(c *config.Config) { c.Limits.BodyBytes = 20_000 })
+	withRules(g, `{"id":"mini","limit":1,"hard":true,`+century+`,"model":{"mode":"filter","values":["*mini"]}}`, "")
+	packed := func(body string) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = io.WriteString(z, body)
+		_ = z.Close()
+		return b.String()
+	}
+	gz := http.Header{"Content-Encoding": {"gzip"}, "Content-Type": {"application/json"}}
+	mini := strings.Replace(chat("", false), "gpt-4.1", "gpt-4.1-mini", 1)
+	for name, c := range map[string]struct {
+		body, coding string
+		more         http.Header
+		status       int
+	}{
+		"another model":      {packed(chat("", false)), "gzip", nil, 200},
+		"room for it":        {packed(mini), "gzip", nil, 200},
+		"its own coding":     {packed(mini), "x-sluice", nil, 415},
+		"too expensive":      {packed(mini), "gzip", costing(2), 429},
+		"no gzip":            {mini, "gzip", nil, 415},
+		"cut":                {packed(mini)[:40], "gzip", nil, 415},
+		"two models":         {packed(`{"model":"gpt-4.1","model":"gpt-4.1-mini"}`), "gzip", nil, 400},
+		"longer than it may": {packed(strings.Replace(mini, "{", `{"x":"`+strings.Repeat("x", 30_000)+`",`, 1)), "gzip", nil, 415},
+	} {
+		h := gz.Clone()
+		h.Set("Content-Encoding", c.coding)
+		for k, v := range c.more {
+			h[k] = v
+		}
+		got = seen{}
+		resp, text := post(g, "openai/chat/completions", c.body, h)
+		if resp.StatusCode != c.status || (len(got.body) > 0) != (c.status == 200) || c.status == 200 && string(got.body) != c.body {
+			t.Errorf("%s: %d %s", name, resp.StatusCode, text)
+		}
 	}
 }

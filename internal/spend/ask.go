@@ -24,6 +24,7 @@ type Ask struct {
 	Input   int64 // LLM tokens, estimated from the bytes
 	Output  int64 // most LLM tokens of one answer that the request allows; 0: it does not say
 	Choices int64 // how many answers it wants; at least 1
+	Bytes   int64 // of the body
 	// Ambiguous: it is no JSON object that all readers read alike, in what matters here.
 	Ambiguous bool
 }
@@ -49,7 +50,7 @@ const (
 
 // ReadAsk reads a request's body. What is no JSON object is measured by its bytes alone.
 func ReadAsk(body []byte) Ask {
-	a := Ask{Input: inputTokens(body), Choices: 1}
+	a := Ask{Input: inputTokens(body), Choices: 1, Bytes: int64(len(body))}
 	keys := outputKeys()
 	var found [11]jsonscan.Value
 	scan := jsonscan.Top(body, keys, found[:])
@@ -73,6 +74,12 @@ func ReadAsk(body []byte) Ask {
 		}
 	}
 	return a
+}
+
+// AskOfSize is the Ask of a request of which nothing is known but how many bytes its body has: they are taken for
+// text.
+func AskOfSize(bytes int64) Ask {
+	return Ask{Input: min(bytes/bytesPerToken+1, maxInput), Choices: 1, Bytes: bytes}
 }
 
 func (a *Ask) bound(v jsonscan.Value) {
@@ -123,12 +130,35 @@ func isBase64(b []byte) bool {
 	return true
 }
 
-// Usage is the usage that is reserved for a call to an endpoint: what it asks, and where it sets no bound, typical
-// tokens of output. Calls that make vectors have no output.
-func (a Ask) Usage(endpoint string, typical int64) sluice.Usage {
+// What is reserved where the price is not by LLM tokens.
+const (
+	bytesPerMilli  = 4      // of sound: 32 kbit/s, as little as speech is sent with as a rule
+	tokensPerMilli = 0.01   // of sound, where its LLM tokens are billed
+	hardwareMillis = 60_000 // of a machine that is billed by its time
+)
+
+// Usage is the usage that is reserved for a call to an endpoint at a price: what it asks, and where it sets no bound,
+// typical tokens of output. Calls that make vectors have no output. Of what p has a price for beside tokens: as many
+// images as are asked for, a character for each byte of the body, and of time that of a sound of its size, or a
+// minute of a machine. p is nil where there is no price.
+func (a Ask) Usage(endpoint string, typical int64, p *price.Price) sluice.Usage {
 	u := sluice.Usage{Basis: sluice.BasisEstimated}
-	u.Set(sluice.Input, a.Input)
-	if strings.Contains(strings.ToLower(endpoint), "embed") {
+	endpoint = strings.ToLower(endpoint)
+	input := a.Input
+	millis := int64(hardwareMillis)
+	if strings.HasPrefix(endpoint, "audio/trans") {
+		millis = a.Bytes/bytesPerMilli + 1
+		input = int64(float64(millis)*tokensPerMilli) + 1
+	}
+	u.Set(sluice.Input, input)
+	if p != nil {
+		for class, n := range map[sluice.Class]int64{sluice.Images: max(a.Choices, 1), sluice.Characters: a.Bytes, sluice.Milliseconds: millis} {
+			if _, listed := p.Rate(class); listed {
+				u.Set(class, n)
+			}
+		}
+	}
+	if strings.Contains(endpoint, "embed") {
 		return u
 	}
 	out := a.Output
@@ -151,9 +181,14 @@ func Amount(u sluice.Usage, p *price.Price, custom *price.CustomCost) (amount sl
 	if cost, known := p.Cost(u, price.Factors{}); known {
 		return cost, true
 	}
-	var input sluice.Usage
-	n, _ := u.Get(sluice.Input)
-	input.Set(sluice.Input, n)
-	cost, _ := p.Cost(input, price.Factors{}) // 0 where it is not known
+	var listed sluice.Usage
+	for class := range sluice.ClassCount {
+		if n, known := u.Get(class); known {
+			if _, has := p.Rate(class); has {
+				listed.Set(class, n)
+			}
+		}
+	}
+	cost, _ := p.Cost(listed, price.Factors{}) // 0 where it is not known
 	return cost, true
 }

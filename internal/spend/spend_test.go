@@ -142,31 +142,31 @@ func TestWhatIsReserved(t *testing.T) {
 	in, _ := p.Rate(sluice.Input)
 	out, _ := p.Rate(sluice.Output)
 	ask := Ask{Input: 2_000, Output: 500, Choices: 2}
-	amount, priced := Amount(ask.Usage("chat/completions", 7), p, nil)
+	amount, priced := Amount(ask.Usage("chat/completions", 7, p), p, nil)
 	if want := sluice.NanoUSD(2_000*in/1_000_000 + 1_000*out/1_000_000); !priced || amount != want {
 		t.Errorf("%d, %v; want %d", amount, priced, want)
 	}
 	ask.Output = 0
-	amount, _ = Amount(ask.Usage("chat/completions", 1_000), p, nil)
+	amount, _ = Amount(ask.Usage("chat/completions", 1_000, p), p, nil)
 	if want := sluice.NanoUSD(2_000*in/1_000_000 + 2_000*out/1_000_000); amount != want {
 		t.Errorf("without a bound: %d; want %d", amount, want)
 	}
-	u := ask.Usage("embeddings", 1_000)
+	u := ask.Usage("embeddings", 1_000, nil)
 	if _, known := u.Get(sluice.Output); known {
 		t.Error("vectors have output")
 	}
 	embeddings, _, ok := price.Embedded().Find("openai", "text-embedding-3-small", at)
-	if amount, priced := Amount(ask.Usage("x", 10), embeddings, nil); !ok || !priced || amount <= 0 {
+	if amount, priced := Amount(ask.Usage("x", 10, embeddings), embeddings, nil); !ok || !priced || amount <= 0 {
 		t.Errorf("a price without output: %d, %v", amount, priced)
 	}
 	custom, err := price.Custom(`{"total_cost":0.25}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if amount, priced := Amount(ask.Usage("x", 10), nil, &custom); !priced || amount != 250_000_000 {
+	if amount, priced := Amount(ask.Usage("x", 10, nil), nil, &custom); !priced || amount != 250_000_000 {
 		t.Errorf("the caller's price: %d, %v", amount, priced)
 	}
-	if amount, priced := Amount(ask.Usage("x", 10), nil, nil); priced || amount != 0 {
+	if amount, priced := Amount(ask.Usage("x", 10, nil), nil, nil); priced || amount != 0 {
 		t.Errorf("no price: %d, %v", amount, priced)
 	}
 }
@@ -248,4 +248,37 @@ func FuzzAsk(f *testing.F) {
 			t.Fatalf("%s: %+v", body, a)
 		}
 	})
+}
+
+// TestWhatIsReservedOfUnits: images, sounds and texts made into speech have a price each.
+func TestWhatIsReservedOfUnits(t *testing.T) {
+	var over []price.Override
+	for model, usd := range map[string]map[string]string{
+		"painter": {"images": "40"}, "listener": {"minutes": "0.006"}, "speaker": {"characters": "15"},
+	} {
+		o, err := price.NewOverride("openai", model, "", "", usd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over = append(over, o)
+	}
+	c := price.Embedded().With(over)
+	for _, tt := range []struct {
+		model, endpoint string
+		ask             Ask
+		want            sluice.NanoUSD
+	}{
+		{"painter", "images/generations", Ask{Input: 10, Choices: 3, Bytes: 40}, 3 * 40_000_000},
+		{"painter", "images/generations", Ask{Input: 10, Choices: 1, Bytes: 40}, 40_000_000},
+		{"listener", "audio/transcriptions", AskOfSize(240_000 - 4), 6_000_000}, // a minute of sound
+		{"speaker", "audio/speech", Ask{Input: 10, Choices: 1, Bytes: 1000}, 15_000_000},
+	} {
+		p, _, ok := c.Find("openai", tt.model, time.Now())
+		if !ok {
+			t.Fatalf("%s has no price", tt.model)
+		}
+		if amount, priced := Amount(tt.ask.Usage(tt.endpoint, LeastOutput, p), p, nil); !priced || amount != tt.want {
+			t.Errorf("%s: %d, %v; want %d", tt.model, amount, priced, tt.want)
+		}
+	}
 }
