@@ -4,6 +4,9 @@ import { BarChart3, Boxes, Gauge, Home, KeyRound, List, MessageSquare, Plug, Set
 import { Suspense, useEffect, useState } from "react";
 import { at, usePlace, type Place } from "@/lib/place";
 import { t, useLanguage, type Key } from "@/messages";
+import { Commands } from "./Commands";
+import { Gate } from "./Gate";
+import { Notices } from "./Notices";
 import { Toasts } from "./Toasts";
 import { TopBar } from "./TopBar";
 
@@ -43,8 +46,11 @@ export function Shell() {
       <a href="#content" className="sr-only z-50 rounded-md bg-accent px-3 py-2 text-on-accent focus:not-sr-only focus:fixed focus:start-2 focus:top-2">
         {t("shell.skip")}
       </a>
+      <Gate />
+      <Commands />
       <TopBar />
       <OfflineBar />
+      <Notices />
       <div className="flex min-h-0 flex-1">
         <Rail place={place} />
         <main id="content" tabIndex={-1} className="flex min-w-0 flex-1 flex-col overflow-y-auto pb-14 outline-none sm:pb-0">

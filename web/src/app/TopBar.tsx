@@ -1,8 +1,12 @@
 // The bar above every page: which gateway, and what is the same everywhere.
-import { Link } from "@tanstack/react-router";
-import { Languages, Moon, Sun, SunMoon } from "lucide-react";
+import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
+import { CircleHelp, Languages, Moon, Search, Sun, SunMoon } from "lucide-react";
+import { useCall } from "@/api/query";
+import { at, usePlace } from "@/lib/place";
 import { useShownTheme, useTheme, setTheme, type Theme } from "@/lib/theme";
 import { locale, names, setLanguage, t } from "@/messages";
+import { Account } from "./Account";
+import { show } from "./Commands";
 
 export function TopBar() {
   return (
@@ -11,11 +15,52 @@ export function TopBar() {
         <Mark />
         <span>{t("shell.product")}</span>
       </Link>
+      <GatewaySwitcher />
       <div className="ms-auto flex items-center gap-1">
+        <button
+          type="button"
+          title={t("frame.openPalette")}
+          aria-label={t("frame.openPalette")}
+          onClick={() => show("palette")}
+          className="flex h-8 items-center gap-2 rounded-md px-2 text-muted hover:bg-hover hover:text-text md:me-2 md:w-48 md:border md:border-line"
+        >
+          <Search size={16} aria-hidden />
+          <span className="max-md:hidden">{t("shell.search")}</span>
+          <kbd className="ms-auto text-faint max-md:hidden">{"⌘K"}</kbd>
+        </button>
+        <button type="button" title={t("shell.help")} aria-label={t("shell.help")} onClick={() => show("help")} className="grid size-8 place-items-center rounded-md text-muted hover:bg-hover hover:text-text max-sm:hidden">
+          <CircleHelp size={16} aria-hidden />
+        </button>
         <LanguageButton />
         <ThemeButton />
+        <Account />
       </div>
     </header>
+  );
+}
+
+/** The gateway that pages are about: another one shows the same page of its own. */
+function GatewaySwitcher() {
+  const place = usePlace();
+  const path = useRouterState({ select: (s) => s.location.pathname });
+  const navigate = useNavigate();
+  const inside = path.includes("/g/");
+  const found = useCall("GET /client/v4/accounts/{account}/ai-gateway/gateways", { account: place.account }, { per_page: 100 }, { enabled: inside }).data?.result ?? [];
+  if (!inside) return null;
+  const names = [...new Set([place.gateway, ...found.map((g) => g.id)])].sort();
+  const here = at(place);
+  const page = path.startsWith(here) ? path.slice(here.length + 1).split("/")[0] : "";
+  return (
+    <select
+      aria-label={t("shell.gateway")}
+      value={place.gateway}
+      onChange={(e) => void navigate({ to: at({ ...place, gateway: e.target.value }, page) })}
+      className="h-8 max-w-40 min-w-0 rounded-md border border-line bg-surface px-2 text-text hover:bg-hover"
+    >
+      {names.map((id) => (
+        <option key={id}>{id}</option>
+      ))}
+    </select>
   );
 }
 

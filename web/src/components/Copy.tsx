@@ -58,7 +58,7 @@ export function Snippet({ code, what, mark }: { code: string; what: string; mark
           </>
         )}
       </pre>
-      <div className="absolute end-1.5 top-1.5">
+      <div className="absolute end-1.5 top-1.5 rounded-md bg-sunken">
         <CopyButton text={code} what={what} />
       </div>
     </div>

@@ -8,7 +8,7 @@ interface Props {
 }
 
 export function Sparkline({ values, bad, height = 24, className }: Props) {
-  const most = Math.max(1e-12, ...values.map((v) => v ?? 0));
+  const most = Math.max(1e-12, ...values.map((v) => v ?? 0), ...(bad ?? []).map((v) => v ?? 0));
   const width = 100 / Math.max(values.length, 1);
   const bar = (v: number | null | undefined) => (v ? Math.max((v / most) * height, 1) : 0);
   return (

@@ -2,6 +2,7 @@
 import copy from "./en/copy";
 import detail from "./en/detail";
 import filter from "./en/filter";
+import frame from "./en/frame";
 import gateways from "./en/gateways";
 import grid from "./en/grid";
 import home from "./en/home";
@@ -11,7 +12,8 @@ import origin from "./en/origin";
 import range from "./en/range";
 import settings from "./en/settings";
 import shell from "./en/shell";
+import signin from "./en/signin";
 import status from "./en/status";
 import talk from "./en/talk";
 
-export default { copy, detail, filter, gateways, grid, home, json, logs, origin, range, settings, shell, status, talk };
+export default { copy, detail, filter, frame, gateways, grid, home, json, logs, origin, range, settings, shell, signin, status, talk };

@@ -3,6 +3,7 @@ import type { Language } from ".";
 import copy from "./zh/copy";
 import detail from "./zh/detail";
 import filter from "./zh/filter";
+import frame from "./zh/frame";
 import gateways from "./zh/gateways";
 import grid from "./zh/grid";
 import home from "./zh/home";
@@ -12,7 +13,8 @@ import origin from "./zh/origin";
 import range from "./zh/range";
 import settings from "./zh/settings";
 import shell from "./zh/shell";
+import signin from "./zh/signin";
 import status from "./zh/status";
 import talk from "./zh/talk";
 
-export default { copy, detail, filter, gateways, grid, home, json, logs, origin, range, settings, shell, status, talk } satisfies Language;
+export default { copy, detail, filter, frame, gateways, grid, home, json, logs, origin, range, settings, shell, signin, status, talk } satisfies Language;

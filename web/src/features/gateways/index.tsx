@@ -80,7 +80,7 @@ function Row({ gateway }: { gateway: GatewayView }) {
   const logs = (q?: string) => ({ to: at(place, "logs"), search: q ? { q } : {} });
   return (
     <tr className="border-b border-line last:border-0 hover:bg-hover max-md:grid max-md:grid-cols-3 max-md:gap-y-1 max-md:px-4 max-md:py-3">
-      <th scope="row" className="px-4 py-2.5 text-start font-medium max-md:col-span-2 max-md:p-0">
+      <th scope="row" className="px-4 py-2.5 text-start font-medium max-md:col-span-2 max-md:col-start-1 max-md:row-start-1 max-md:p-0">
         <Link to={at(place)} className="text-text no-underline hover:underline">
           {gateway.id}
         </Link>
@@ -117,7 +117,7 @@ function Row({ gateway }: { gateway: GatewayView }) {
           </span>
         </div>
       </td>
-      <td className="px-4 py-2 text-end whitespace-nowrap text-muted max-md:row-start-1 max-md:p-0">{s?.last_request ? relative(s.last_request, zone) : s ? t("gateways.never") : t("shell.unknown")}</td>
+      <td className="px-4 py-2 text-end whitespace-nowrap text-muted max-md:col-start-3 max-md:row-start-1 max-md:p-0">{s?.last_request ? relative(s.last_request, zone) : s ? t("gateways.never") : t("shell.unknown")}</td>
     </tr>
   );
 }

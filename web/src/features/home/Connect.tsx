@@ -36,11 +36,13 @@ export function Connect() {
     <Card
       title={t("home.connect")}
       aside={
-        <Select aria-label={t("home.provider")} value={provider} onChange={(e) => setProvider(e.target.value)} className="w-36">
-          {known.map((slug) => (
-            <option key={slug}>{slug}</option>
-          ))}
-        </Select>
+        <div className="w-32">
+          <Select aria-label={t("home.provider")} value={provider} onChange={(e) => setProvider(e.target.value)}>
+            {known.map((slug) => (
+              <option key={slug}>{slug}</option>
+            ))}
+          </Select>
+        </div>
       }
     >
       <CopyField text={`${url}/${provider}`} what={t("home.baseURL")} className="mb-3" />

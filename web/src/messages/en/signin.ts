@@ -1,0 +1,23 @@
+// Signing in, and one-time links.
+export default {
+  title: "Sign in",
+  email: "E-mail address",
+  password: "Password",
+  name: "Name (if you like)",
+  signIn: "Sign in",
+  oidc: "Sign in with {name}",
+  out: "You are signed out.",
+  failed: "You are not signed in",
+  notNeeded: "There is nobody to sign in as: whoever is on this machine is let in.",
+  goOn: "Go on",
+  claimTitle: "Nobody has claimed this Sluice yet",
+  claimText: "Run this where it runs, and open the link that it prints. Whoever opens it becomes the admin.",
+  become: "Become the admin",
+  becomeText: "This link serves once. You can invite others afterwards.",
+  setPassword: "Set a password",
+  setText: "All sessions that you have end.",
+  passwordHelp: "{n} characters at least.",
+  short: "This is shorter than {n} characters.",
+  linkFailed: "This link does not serve",
+  toSignIn: "Go to sign in",
+};
