@@ -28,6 +28,7 @@ function look(path) {
   const text = readFileSync(path, "utf8").replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, (c) => c.replace(/[^\n]/g, " "));
   for (const [pattern, why] of checks) {
     for (const m of text.matchAll(pattern)) {
+      if (/^[a-z]+\.\w+$/.test(m[1] ?? "")) continue; // the key of a message
       const line = text.slice(0, m.index).split("\n").length;
       found.push(`${relative(root, path)}:${line}: ${why}: ${JSON.stringify((m[1] ?? m[0]).trim().slice(0, 60))}`);
     }

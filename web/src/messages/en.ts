@@ -1,4 +1,5 @@
 // English, and with it the list of all keys. Each area has its section in a file of its own.
+import budgets from "./en/budgets";
 import copy from "./en/copy";
 import detail from "./en/detail";
 import filter from "./en/filter";
@@ -6,9 +7,12 @@ import frame from "./en/frame";
 import gateways from "./en/gateways";
 import grid from "./en/grid";
 import home from "./en/home";
+import instance from "./en/instance";
 import json from "./en/json";
+import keys from "./en/keys";
 import logs from "./en/logs";
 import origin from "./en/origin";
+import providers from "./en/providers";
 import range from "./en/range";
 import settings from "./en/settings";
 import shell from "./en/shell";
@@ -16,4 +20,25 @@ import signin from "./en/signin";
 import status from "./en/status";
 import talk from "./en/talk";
 
-export default { copy, detail, filter, frame, gateways, grid, home, json, logs, origin, range, settings, shell, signin, status, talk };
+export default {
+  budgets,
+  copy,
+  detail,
+  filter,
+  frame,
+  gateways,
+  grid,
+  home,
+  instance,
+  json,
+  keys,
+  logs,
+  origin,
+  providers,
+  range,
+  settings,
+  shell,
+  signin,
+  status,
+  talk,
+};

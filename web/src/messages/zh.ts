@@ -1,5 +1,6 @@
 // Simplified Chinese.
 import type { Language } from ".";
+import budgets from "./zh/budgets";
 import copy from "./zh/copy";
 import detail from "./zh/detail";
 import filter from "./zh/filter";
@@ -7,9 +8,12 @@ import frame from "./zh/frame";
 import gateways from "./zh/gateways";
 import grid from "./zh/grid";
 import home from "./zh/home";
+import instance from "./zh/instance";
 import json from "./zh/json";
+import keys from "./zh/keys";
 import logs from "./zh/logs";
 import origin from "./zh/origin";
+import providers from "./zh/providers";
 import range from "./zh/range";
 import settings from "./zh/settings";
 import shell from "./zh/shell";
@@ -17,4 +21,25 @@ import signin from "./zh/signin";
 import status from "./zh/status";
 import talk from "./zh/talk";
 
-export default { copy, detail, filter, frame, gateways, grid, home, json, logs, origin, range, settings, shell, signin, status, talk } satisfies Language;
+export default {
+  budgets,
+  copy,
+  detail,
+  filter,
+  frame,
+  gateways,
+  grid,
+  home,
+  instance,
+  json,
+  keys,
+  logs,
+  origin,
+  providers,
+  range,
+  settings,
+  shell,
+  signin,
+  status,
+  talk,
+} satisfies Language;

@@ -1,6 +1,6 @@
 // Where a value comes from.
 export default {
-  builtin: "default",
+  builtin: "built in",
   builtinHelp: "Nobody has set this: it is what Sluice does by itself. Saving keeps your choice.",
   file: "file",
   fileHelp: "The configuration file says so. Change it there; Sluice reads it again by itself.",
