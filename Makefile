@@ -14,6 +14,8 @@ CACHE     := $(CURDIR)/.cache
 TOOLS     := $(CACHE)/bin
 RESULTS   := $(CACHE)/results
 GOTESTSUM := $(TOOLS)/gotestsum --format pkgname-and-test-fails --hide-summary skipped
+# -vet=off: the target vet says more, and once.
+GOTEST    := -vet=off -shuffle=on
 SCRIPTS   := $(GO) -C scripts run
 
 # The modules of this repository: the product, and beside it what only builds, measures and tests it.
@@ -24,7 +26,10 @@ FUZZTIME_NETWORK ?= 10m
 FUZZTIME_CHECK   ?= 3s
 COUNT            ?= 1
 
-export GOFLAGS += -buildvcs=false
+# The same for all that compiles, so that vet, lint, build and the tests without the race detector share what they
+# compile; a difference in either compiles all of it again.
+export GOFLAGS += -buildvcs=false -trimpath
+export CGO_ENABLED ?= 0
 
 .PHONY: help
 help: ## list the targets
@@ -48,7 +53,7 @@ web/node_modules:
 
 .PHONY: build
 build: web ## build bin/sluice, one static binary with the dashboard in it
-	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/sluice
+	@$(GO) build -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/sluice
 
 .PHONY: run
 run: build ## build and start a gateway; prints its addresses and a curl that works offline
@@ -95,22 +100,22 @@ vet:
 test: ## unit and integration tests, with the race detector, in random order
 	@echo "== tests"
 	@mkdir -p $(RESULTS)
-	@CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/unit.json -- -race -shuffle=on -count=$(COUNT) -tags $(TAGS) ./...
-	@cd bench && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/bench.json -- -race -shuffle=on -count=$(COUNT) ./...
-	@cd scripts && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/scripts.json -- -race -shuffle=on -count=$(COUNT) ./...
-	@cd test && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/helpers.json -- -race -shuffle=on -count=$(COUNT) ./internal/...
+	@CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/unit.json -- $(GOTEST) -race -count=$(COUNT) -tags $(TAGS) ./...
+	@cd bench && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/bench.json -- $(GOTEST) -race -count=$(COUNT) ./...
+	@cd scripts && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/scripts.json -- $(GOTEST) -race -count=$(COUNT) ./...
+	@cd test && CGO_ENABLED=1 $(GOTESTSUM) --jsonfile $(RESULTS)/helpers.json -- $(GOTEST) -race -count=$(COUNT) ./internal/...
 
 .PHONY: sdk
 sdk: build ## the providers' own SDKs through the binary, compared with direct calls
 	@echo "== SDK clients"
 	@mkdir -p $(RESULTS)
-	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/sdk.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./sdk/...
+	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/sdk.json -- $(GOTEST) -count=$(COUNT) -timeout 15m ./sdk/...
 
 .PHONY: e2e
 e2e: build ## the binary against scripted upstreams: kills, full disks, broken streams
 	@echo "== end to end"
 	@mkdir -p $(RESULTS)
-	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- -shuffle=on -count=$(COUNT) -timeout 15m ./e2e/... ./golden/... ./edges/... ./truth/...
+	@cd test && SLUICE_BIN=$(CURDIR)/$(BIN) $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json -- $(GOTEST) -count=$(COUNT) -timeout 15m ./e2e/... ./golden/... ./edges/... ./truth/...
 
 .PHONY: web-check
 web-check: web ## the dashboard's types, lint, dead code, words, unit tests and sizes
