@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,7 +42,8 @@ func (h *handOver) Addr() net.Addr { return h.addr }
 // handed is a connection whose first bytes have been read already.
 type handed struct {
 	netConn
-	net.Conn // what lies below TLS, for addresses and deadlines
+	net.Conn           // what lies below TLS, for addresses and deadlines
+	from     io.Reader // nil: the netConn
 	rest     []byte
 	state    *tls.ConnectionState // nil: no TLS
 }
@@ -49,6 +51,9 @@ type handed struct {
 // Read gives back what has been read, and then what comes.
 func (h *handed) Read(p []byte) (int, error) {
 	if len(h.rest) == 0 {
+		if h.from != nil {
+			return h.from.Read(p)
+		}
 		return h.netConn.Read(p)
 	}
 	n := copy(p, h.rest)
@@ -68,16 +73,21 @@ func (h *handed) Close() error { return h.netConn.Close() }
 func (c *conn) handOver() {
 	rest := append([]byte(nil), c.rest...)
 	c.giveBack()
-	_ = c.raw.SetReadDeadline(time.Time{}) // fails on a closed socket only
+	until := time.Time{}
 	c.state.Store(connClosed)
 	var nc net.Conn
 	if secure, ok := c.nc.(*tls.Conn); !ok {
 		nc = &handed{netConn: c.raw, Conn: c.raw, rest: rest}
-	} else if state := secure.ConnectionState(); len(rest) > 0 {
-		nc = &handed{netConn: secure, Conn: c.raw, rest: rest, state: &state}
 	} else {
-		nc = secure // net/http looks for the type itself
+		state := secure.ConnectionState()
+		h := &handed{netConn: secure, Conn: c.raw, rest: rest, state: &state}
+		if state.NegotiatedProtocol == "h2" {
+			h.from = newSettings(secure)
+			until = deadline(c.s.options.HeaderTime) // for the preface: net/http has none, and takes this one away
+		}
+		nc = h
 	}
+	_ = c.raw.SetReadDeadline(until) // fails on a closed socket only
 	c.s.give(nc)
 	c.cancel(nil) // nobody uses its context any more
 	c.s.remove(c)
@@ -115,6 +125,11 @@ func (s *Server) contain(r *http.Request) {
 func (s *Server) newStd() *http.Server {
 	o := &s.options
 	rest := o.Rest
+	// HTTP/2 comes by handed connections, of which net/http does not know that TLS is around them. Without TLS there
+	// is none: such a connection is refused before it is handed over.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer s.contain(r)
@@ -128,7 +143,7 @@ func (s *Server) newStd() *http.Server {
 		ReadHeaderTimeout: o.HeaderTime,
 		IdleTimeout:       o.IdleTime,
 		MaxHeaderBytes:    o.HeaderBytes,
-		TLSConfig:         o.TLS,
+		Protocols:         &protocols,
 		BaseContext:       func(net.Listener) context.Context { return s.base },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if h, ok := c.(*handed); ok && h.state != nil {

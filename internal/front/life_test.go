@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -506,6 +507,44 @@ func TestGoodbyeOverHTTP2(t *testing.T) {
 	}
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("cause = %v", err)
+	}
+}
+
+// TestHTTP2BeginsAsAgreed: a connection that agreed on HTTP/2 carries requests that know of its TLS. One that then
+// speaks otherwise, or not at all, is closed.
+func TestHTTP2BeginsAsAgreed(t *testing.T) {
+	server, config := identity(t)
+	config.NextProtos = []string{"h2"}
+	s := start(t, tell, func(o *Options) {
+		o.TLS, o.HeaderTime = server, 200*time.Millisecond
+		o.Rest = NewStd(handlerFunc(func(_ context.Context, req *Request, sink Sink) bool {
+			answerText(sink, 200, strconv.FormatBool(req.Secure))
+			return false
+		}))
+	})
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: config}
+	defer transport.CloseIdleConnections()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.addr+"/", nil)
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if got, err := io.ReadAll(resp.Body); string(got) != "true" || resp.ProtoMajor != 2 {
+		t.Errorf("secure is %q over %s, %v", got, resp.Proto, err)
+	}
+	for _, first := range []string{"", preface[:10], simple} {
+		c := tls.Client(s.dial(t).TCPConn, config)
+		if err := c.HandshakeContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, first); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(c); len(got) > 0 || err != nil {
+			t.Errorf("%q brought %q, %v; want a close", first, got, err)
+		}
+		_ = c.Close()
 	}
 }
 

@@ -56,10 +56,6 @@ func exceptions() map[string]exception {
 		// The case sends 20 KB and takes 16 KB, the default, for the limit.
 		"http2/4.2/3": {"RFC 9113, 4.2, asks for FRAME_SIZE_ERROR above the SETTINGS_MAX_FRAME_SIZE that the server announces, " +
 			"which is 1 MB: tested with more below", "DATA Frame"},
-		// A deviation: 6.5 and 6.5.3 want the values processed in their order, the last one counting. Neither a setting
-		// nor a newer golang.org/x/net changes it (processSettings, HasDuplicates).
-		"http2/6.5.3/1": {"net/http takes SETTINGS that name a value twice for an attack and ends the connection, against RFC 9113, 6.5.3. " +
-			"docs/compatibility.md says so", "Connection closed"},
 		"http2/8.1.2.2/1": {answered, "DATA Frame (length:51, flags:0x01, stream_id:1)"},
 		"http2/8.1.2.2/2": {answered, "DATA Frame (length:53, flags:0x01, stream_id:1)"},
 	}
