@@ -34,8 +34,8 @@ export function Account() {
         <CircleUser size={16} aria-hidden />
       </summary>
       <div className="absolute end-0 z-40 mt-1 w-64 rounded-lg border border-line bg-surface p-3 shadow-float">
-        <p className="font-medium break-words">{user ? user.name || user.email : t("frame.nobody")}</p>
-        <p className="text-xs break-words text-muted">{user ? user.email : session && t(ways[session.method] ?? "frame.notSignedIn")}</p>
+        <p className="font-medium break-words">{user ? user.name || user.email : session && t(ways[session.method] ?? "frame.notSignedIn")}</p>
+        {user?.name && <p className="text-xs break-words text-muted">{user.email}</p>}
         <ul className="mt-2 text-xs text-muted">
           {session?.process && <li>{t("frame.processAdmin")}</li>}
           {(user?.memberships ?? []).map((m) => (

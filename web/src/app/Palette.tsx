@@ -1,6 +1,6 @@
 // Go somewhere, find a log entry by its id, or run a command: by typing.
 import { useNavigate } from "@tanstack/react-router";
-import { useId, useState, type KeyboardEvent } from "react";
+import { useId, useRef, useState, type KeyboardEvent, type RefObject } from "react";
 import { useCall } from "@/api/query";
 import { copyText } from "@/components/Copy";
 import { at, usePlace } from "@/lib/place";
@@ -29,14 +29,15 @@ function fits(text: string, typed: string): boolean {
 }
 
 export default function Palette({ open, onClose }: { open: boolean; onClose: () => void }) {
+  const field = useRef<HTMLInputElement>(null);
   return (
-    <Dialog open={open} onClose={onClose} title={t("frame.palette")} wide>
-      {open && <Body onClose={onClose} />}
+    <Dialog open={open} onClose={onClose} title={t("frame.palette")} wide first={field}>
+      {open && <Body field={field} onClose={onClose} />}
     </Dialog>
   );
 }
 
-function Body({ onClose }: { onClose: () => void }) {
+function Body({ field, onClose }: { field: RefObject<HTMLInputElement | null>; onClose: () => void }) {
   const id = useId();
   const [typed, setTyped] = useState("");
   const [place, setPlace] = useState(0);
@@ -55,6 +56,7 @@ function Body({ onClose }: { onClose: () => void }) {
   return (
     <div className="flex flex-col gap-2">
       <Input
+        ref={field}
         role="combobox"
         aria-label={t("frame.palette")}
         aria-expanded

@@ -2,7 +2,9 @@
 import { useId, type InputHTMLAttributes, type ReactNode, type Ref, type SelectHTMLAttributes, type TextareaHTMLAttributes } from "react";
 import { classes } from "./classes";
 
-const box = "w-full rounded-md border bg-surface px-2.5 text-text placeholder:text-faint disabled:bg-sunken disabled:text-muted read-only:bg-sunken";
+const box = "w-full rounded-md border bg-surface px-2.5 text-text placeholder:text-faint disabled:bg-sunken disabled:text-muted";
+// Browsers call every select read-only, so this is not for all of them.
+const fixed = "read-only:bg-sunken";
 const edge = (invalid?: boolean) => (invalid ? "border-bad" : "border-control");
 
 interface FieldProps {
@@ -43,11 +45,11 @@ export function Field({ label, help, error, aside, className, children }: FieldP
 }
 
 export function Input({ className, ...rest }: InputHTMLAttributes<HTMLInputElement> & { ref?: Ref<HTMLInputElement> }) {
-  return <input {...rest} className={classes(box, "h-8 pointer-coarse:h-11", edge(rest["aria-invalid"] === true), className)} />;
+  return <input {...rest} className={classes(box, fixed, "h-8 pointer-coarse:h-11", edge(rest["aria-invalid"] === true), className)} />;
 }
 
 export function Textarea({ className, ...rest }: TextareaHTMLAttributes<HTMLTextAreaElement> & { ref?: Ref<HTMLTextAreaElement> }) {
-  return <textarea {...rest} className={classes(box, "min-h-20 py-1.5", edge(rest["aria-invalid"] === true), className)} />;
+  return <textarea {...rest} className={classes(box, fixed, "min-h-20 py-1.5", edge(rest["aria-invalid"] === true), className)} />;
 }
 
 /** A choice of few: the browser's own, which works everywhere. */

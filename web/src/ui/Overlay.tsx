@@ -7,7 +7,7 @@ import { Menu as BaseMenu } from "@base-ui/react/menu";
 import { Popover as BasePopover } from "@base-ui/react/popover";
 import { Tooltip as BaseTooltip } from "@base-ui/react/tooltip";
 import { X } from "lucide-react";
-import type { ReactElement, ReactNode } from "react";
+import type { ReactElement, ReactNode, RefObject } from "react";
 import { nonce } from "@/lib/base";
 import { t } from "@/messages";
 import { IconButton } from "./Button";
@@ -25,16 +25,19 @@ interface DialogProps {
   /** It slides in from the side and is as high as the window. */
   sheet?: boolean;
   wide?: boolean;
+  /** What has the focus at first; without it the first thing that can have it. */
+  first?: RefObject<HTMLElement | null>;
   children?: ReactNode;
 }
 
-export function Dialog({ open, onClose, title, description, actions, sheet, wide, children }: DialogProps) {
+export function Dialog({ open, onClose, title, description, actions, sheet, wide, first, children }: DialogProps) {
   return (
     <CSPProvider nonce={nonce}>
       <BaseDialog.Root open={open} onOpenChange={(now) => !now && onClose()}>
         <BaseDialog.Portal>
           <BaseDialog.Backdrop className="fixed inset-0 z-40 bg-[rgb(0_0_0/0.45)]" />
           <BaseDialog.Popup
+            initialFocus={first}
             className={classes(
               float,
               "fixed z-50 flex flex-col",

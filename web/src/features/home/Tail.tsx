@@ -56,7 +56,7 @@ function Row({ log, zone }: { log: Entry; zone: string }) {
     <Link
       to={at(place, "logs")}
       search={{ log: log.id }}
-      className="grid grid-cols-[4.5rem_minmax(0,1fr)_auto] items-center gap-x-3 rounded-md px-2 py-1 text-text no-underline -outline-offset-2 hover:bg-hover sm:h-8 sm:grid-cols-[4.5rem_9rem_minmax(0,1fr)_5.5rem_4.5rem_4.5rem]"
+      className="grid grid-cols-[4rem_minmax(0,1fr)_auto] items-center gap-x-3 rounded-md px-2 py-1 text-text no-underline -outline-offset-2 hover:bg-hover sm:h-8 sm:grid-cols-[4rem_8rem_minmax(0,1fr)_5.5rem_4.5rem_3.5rem]"
     >
       <span className="num text-muted">{log.created_at ? timeOfDay(log.created_at, zone) : t("shell.unknown")}</span>
       <StatusChip entry={log} />

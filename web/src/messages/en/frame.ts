@@ -22,7 +22,6 @@ export default {
   adminToken: "By the admin token",
   gatewayToken: "By a gateway token",
   notSignedIn: "Not signed in",
-  nobody: "No name",
   processAdmin: "Admin of the whole process",
   roleIn: "{role} in {account}",
   openPalette: "Search and commands (⌘K, Ctrl K)",

@@ -25,7 +25,6 @@ export default {
   adminToken: "使用管理员令牌",
   gatewayToken: "使用网关令牌",
   notSignedIn: "未登录",
-  nobody: "无姓名",
   processAdmin: "整个进程的管理员",
   roleIn: "{account} 的 {role}",
   openPalette: "搜索与命令（⌘K，Ctrl K）",
