@@ -1,12 +1,15 @@
 // The bar above every page: which gateway, and what is the same everywhere.
 import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
 import { CircleHelp, Languages, Moon, Search, Sun, SunMoon } from "lucide-react";
+import { lazy, Suspense } from "react";
 import { useCall } from "@/api/query";
 import { at, usePlace } from "@/lib/place";
 import { useShownTheme, useTheme, setTheme, type Theme } from "@/lib/theme";
 import { locale, names, setLanguage, t } from "@/messages";
 import { Account } from "./Account";
 import { show } from "./Commands";
+
+const JobBadge = lazy(() => import("@/components/JobBadge"));
 
 export function TopBar() {
   return (
@@ -31,6 +34,9 @@ export function TopBar() {
         <button type="button" title={t("shell.help")} aria-label={t("shell.help")} onClick={() => show("help")} className="grid size-8 place-items-center rounded-md text-muted hover:bg-hover hover:text-text max-sm:hidden">
           <CircleHelp size={16} aria-hidden />
         </button>
+        <Suspense>
+          <JobBadge />
+        </Suspense>
         <LanguageButton />
         <ThemeButton />
         <Account />

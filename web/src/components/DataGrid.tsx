@@ -1,6 +1,6 @@
 // A list of very many rows, of which only those in sight are in the document. All rows are of one height, so that a
 // hundred thousand of them cost no more than a screenful, also while rows come in at the top.
-import { ArrowDown, ArrowUp } from "lucide-react";
+import { ArrowDown } from "lucide-react";
 import { memo, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type CSSProperties, type KeyboardEvent, type PointerEvent, type ReactNode, type Ref } from "react";
 import { t } from "@/messages";
 import { classes } from "@/ui/classes";
@@ -267,7 +267,7 @@ function Head<T>({ columns, template, least, sort, onSort, onResize, count, sele
             {c.sorts && onSort ? (
               <button type="button" className="inline-flex min-w-0 items-center gap-1 hover:text-text" onClick={() => onSort(c.id)}>
                 <span className="truncate">{c.header}</span>
-                {sort === c.id ? <ArrowDown size={12} aria-hidden /> : <ArrowUp size={12} aria-hidden className="opacity-0" />}
+                {sort === c.id && <ArrowDown size={12} aria-hidden className="shrink-0" />}
               </button>
             ) : (
               <span className="truncate">{c.header}</span>

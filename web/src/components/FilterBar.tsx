@@ -76,6 +76,7 @@ export function FilterBar({ ref, place, range, value, onChange }: Props) {
         <Typing
           ref={input}
           draft={draft}
+          placeholder={terms.length ? t("filter.add") : t("filter.placeholder")}
           place={place}
           range={range}
           q={fault ? "" : value}
@@ -110,6 +111,7 @@ export function FilterBar({ ref, place, range, value, onChange }: Props) {
 interface TypingProps {
   ref: Ref<HTMLInputElement>;
   draft: string;
+  placeholder: string;
   place: Place;
   range: string;
   q: string;
@@ -139,7 +141,7 @@ function lastWord(draft: string): { before: string; word: string; field?: Field;
   return { before, word, field, name, value: parts?.[4] ?? "" };
 }
 
-function Typing({ ref, draft, place, range, q, describedBy, onDraft, onCommit, onBackspace }: TypingProps) {
+function Typing({ ref, draft, placeholder, place, range, q, describedBy, onDraft, onCommit, onBackspace }: TypingProps) {
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
   const id = useId();
@@ -191,7 +193,7 @@ function Typing({ ref, draft, place, range, q, describedBy, onDraft, onCommit, o
         autoCapitalize="off"
         spellCheck={false}
         className="h-6 w-full min-w-0 bg-transparent outline-none placeholder:text-faint"
-        placeholder={t("filter.placeholder")}
+        placeholder={placeholder}
         value={draft}
         onChange={(e) => {
           onDraft(e.target.value);

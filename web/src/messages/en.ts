@@ -8,6 +8,7 @@ import gateways from "./en/gateways";
 import grid from "./en/grid";
 import home from "./en/home";
 import instance from "./en/instance";
+import jobs from "./en/jobs";
 import json from "./en/json";
 import keys from "./en/keys";
 import logs from "./en/logs";
@@ -20,25 +21,4 @@ import signin from "./en/signin";
 import status from "./en/status";
 import talk from "./en/talk";
 
-export default {
-  budgets,
-  copy,
-  detail,
-  filter,
-  frame,
-  gateways,
-  grid,
-  home,
-  instance,
-  json,
-  keys,
-  logs,
-  origin,
-  providers,
-  range,
-  settings,
-  shell,
-  signin,
-  status,
-  talk,
-};
+export default { budgets, copy, detail, filter, frame, gateways, grid, home, instance, jobs, json, keys, logs, origin, providers, range, settings, shell, signin, status, talk };

@@ -9,6 +9,7 @@ import gateways from "./zh/gateways";
 import grid from "./zh/grid";
 import home from "./zh/home";
 import instance from "./zh/instance";
+import jobs from "./zh/jobs";
 import json from "./zh/json";
 import keys from "./zh/keys";
 import logs from "./zh/logs";
@@ -21,25 +22,4 @@ import signin from "./zh/signin";
 import status from "./zh/status";
 import talk from "./zh/talk";
 
-export default {
-  budgets,
-  copy,
-  detail,
-  filter,
-  frame,
-  gateways,
-  grid,
-  home,
-  instance,
-  json,
-  keys,
-  logs,
-  origin,
-  providers,
-  range,
-  settings,
-  shell,
-  signin,
-  status,
-  talk,
-} satisfies Language;
+export default { budgets, copy, detail, filter, frame, gateways, grid, home, instance, jobs, json, keys, logs, origin, providers, range, settings, shell, signin, status, talk } satisfies Language;

@@ -29,7 +29,7 @@ export function ColumnsMenu({ chosen, onChange, comfortable, onComfortable, plai
       align="end"
       className="w-80"
       trigger={
-        <button type="button" className={buttonClass()}>
+        <button type="button" className={buttonClass("quiet")}>
           <Columns3 size={14} aria-hidden />
           <span className="max-sm:sr-only">{t("logs.columns")}</span>
         </button>

@@ -1,7 +1,7 @@
 // What stands above the list: requests over time, and their sums.
 import type { UseQueryResult } from "@tanstack/react-query";
 import { ChevronDown, ChevronRight } from "lucide-react";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import type { ApiError } from "@/api/client";
 import { useCall } from "@/api/query";
 import type { EnvelopeHistogram } from "@/api/types.gen";
@@ -21,9 +21,11 @@ interface Props {
   onJump: (to: number) => void;
   onZoom: (from: number, to: number) => void;
   onBack: () => void;
+  /** What can be done with the list. */
+  children: ReactNode;
 }
 
-export function Overview({ place, choice, histogram, zone, onJump, onZoom, onBack }: Props) {
+export function Overview({ place, choice, histogram, zone, onJump, onZoom, onBack, children }: Props) {
   const [shown, setShown] = useState(() => localStorage.getItem(stored) !== "hidden");
   const sums = useCall(
     "GET /client/v4/accounts/{account}/ai-gateway/analytics",
@@ -63,6 +65,7 @@ export function Overview({ place, choice, histogram, zone, onJump, onZoom, onBac
             <span className="text-warn">{t("logs.partialCount", { time: dateTime(data.since, zone) })}</span>
           </>
         )}
+        <span className="ms-auto flex flex-wrap items-center gap-1 text-sm">{children}</span>
       </div>
     </section>
   );

@@ -56,7 +56,7 @@ export function ViewsMenu({ place }: { place: Place }) {
       <Menu
         items={items}
         trigger={
-          <button type="button" className={buttonClass()}>
+          <button type="button" className={buttonClass("quiet")}>
             <Bookmark size={14} aria-hidden />
             <span className="max-w-40 truncate max-sm:sr-only">{current ? (edited ? t("logs.viewEdited", { what: current.name }) : current.name) : t("logs.views")}</span>
           </button>

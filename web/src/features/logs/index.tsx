@@ -11,6 +11,7 @@ import type { GridHandle } from "@/components/DataGrid";
 import { Page } from "@/components/Page";
 import { RangePicker } from "@/components/RangePicker";
 import { parseFilter, printFilter } from "@/lib/filter";
+import { useShortcuts } from "@/lib/keys";
 import { ofGateway, useLive, type LiveEvent } from "@/lib/live";
 import { at as pathOf, usePlace } from "@/lib/place";
 import { rangeOf, useRange } from "@/lib/range";
@@ -26,7 +27,6 @@ import { List } from "./List";
 import { Announcer, LiveBadge } from "./LiveBadge";
 import { Overview } from "./Overview";
 import { SidePanel } from "./SidePanel";
-import { useKeys } from "./useKeys";
 import { useRows, type Choice } from "./useRows";
 import { ViewsMenu } from "./Views";
 
@@ -39,6 +39,22 @@ function valid(q: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Escape, unless it is meant for a field or for what floats. It is no shortcut that can be switched off. */
+function useEscape(run: () => void) {
+  const latest = useRef(run);
+  useEffect(() => {
+    latest.current = run;
+  });
+  useEffect(() => {
+    const onKey = (e: KeyboardEvent) => {
+      const taken = e.target instanceof Element && e.target.closest("input:not([type=checkbox]), textarea, select, [role=dialog], [role=menu], [role=listbox]");
+      if (e.key === "Escape" && !e.defaultPrevented && !taken) latest.current();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
 }
 
 export default function LogsPage() {
@@ -154,13 +170,18 @@ export default function LogsPage() {
     if (i >= 0) requestAnimationFrame(() => grid.current?.focus(i));
   }, [open, rows, setOpen]);
 
-  useKeys({
-    "/": () => filter.current?.focus(),
-    l: () => follows && setLive(off ? undefined : "0"),
-    j: () => move(1),
-    k: () => move(-1),
-    e: () => setFilter(q.includes("status:error") ? printFilter(parseFilter(q).filter((term) => term.field !== "status")) : `${q} status:error`.trim()),
-    Escape: () => (open ? close() : selected.size ? (setSelected(new Set()), setAllMatching(false)) : undefined),
+  const errorsOnly = () => setFilter(q.includes("status:error") ? printFilter(parseFilter(q).filter((term) => term.field !== "status")) : `${q} status:error`.trim());
+  useShortcuts([
+    { id: "logs.filter", keys: "/", label: "logs.keyFilter", run: () => filter.current?.focus() },
+    { id: "logs.live", keys: "l", label: "logs.keyLive", run: () => follows && setLive(off ? undefined : "0") },
+    { id: "logs.next", keys: "j", label: "logs.keyNext", run: () => move(1) },
+    { id: "logs.previous", keys: "k", label: "logs.keyPrevious", run: () => move(-1) },
+    { id: "logs.errors", keys: "e", label: "logs.keyErrors", run: errorsOnly },
+  ]);
+  useEscape(() => {
+    if (open) return close();
+    setSelected(new Set());
+    setAllMatching(false);
   });
 
   const anchor = useRef(-1);
@@ -199,6 +220,8 @@ export default function LogsPage() {
           </div>
           <RangePicker />
           {follows && <LiveBadge state={liveState} off={off} held={held} waiting={rows.overflow ? `${rows.pending}+` : String(rows.pending)} skipped={rows.skipped} onToggle={() => setLive(off ? undefined : "0")} />}
+        </div>
+        <Overview place={place} choice={choice} histogram={histogram} zone={zone} onJump={(to) => setParams({ at: new Date(to).toISOString() })} onZoom={zoom} onBack={back}>
           <ViewsMenu place={place} />
           <ColumnsMenu
             chosen={chosen}
@@ -208,13 +231,12 @@ export default function LogsPage() {
             plain={search.table === "plain"}
             onPlain={(on) => setParams({ table: on ? "plain" : undefined })}
           />
-          <Button onClick={() => setDialog("export")}>
+          <Button look="quiet" onClick={() => setDialog("export")}>
             <Download size={14} aria-hidden />
             <span className="max-sm:sr-only">{t("logs.export")}</span>
           </Button>
           <CopyAs cli={cli} path={address("GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/logs", { account: place.account, gateway: place.gateway }, { q: choice.q, range: range.text, basis: "requests" })} />
-        </div>
-        <Overview place={place} choice={choice} histogram={histogram} zone={zone} onJump={(to) => setParams({ at: new Date(to).toISOString() })} onZoom={zoom} onBack={back} />
+        </Overview>
         {selected.size > 0 && (
           <SelectionBar
             count={selected.size}

@@ -2,6 +2,7 @@
 export default {
   label: "Filter",
   placeholder: "status:error provider:openai duration:>2s “words”",
+  add: "Add a condition",
   suggestions: "Suggestions",
   clear: "Remove all conditions",
   remove: "Remove {what}",

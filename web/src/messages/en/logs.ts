@@ -118,5 +118,10 @@ export default {
   viewEdited: "{what} (edited)",
   viewTitle: "Save view",
   undo: "Undo",
+  keyFilter: "Filter",
+  keyLive: "Pause or follow again",
+  keyNext: "Next row",
+  keyPrevious: "Previous row",
+  keyErrors: "Errors only",
   dot: "·",
 };

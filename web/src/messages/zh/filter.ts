@@ -1,6 +1,7 @@
 export default {
   label: "筛选",
   placeholder: "status:error provider:openai duration:>2s “文字”",
+  add: "添加条件",
   suggestions: "建议",
   clear: "移除所有条件",
   remove: "移除 {what}",

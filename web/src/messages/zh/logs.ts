@@ -117,5 +117,10 @@ export default {
   viewEdited: "{what}（已修改）",
   viewTitle: "保存视图",
   undo: "撤销",
+  keyFilter: "筛选",
+  keyLive: "暂停或继续跟随",
+  keyNext: "下一行",
+  keyPrevious: "上一行",
+  keyErrors: "只看错误",
   dot: "·",
 };

@@ -1,0 +1,16 @@
+export default {
+  title: "任务",
+  runningCount: "{n} 个任务正在运行",
+  export: "导出日志",
+  delete: "删除日志",
+  reprice: "重新计算费用",
+  backup: "备份",
+  queued: "排队中",
+  running: "运行中",
+  done: "完成",
+  failed: "失败",
+  canceled: "已取消",
+  cancel: "取消：{what}",
+  resume: "继续：{what}",
+  left: "还需 {time}",
+};
