@@ -1,4 +1,5 @@
 // English, and with it the list of all keys. Each area has its section in a file of its own.
+import analytics from "./en/analytics";
 import budgets from "./en/budgets";
 import copy from "./en/copy";
 import detail from "./en/detail";
@@ -21,4 +22,27 @@ import signin from "./en/signin";
 import status from "./en/status";
 import talk from "./en/talk";
 
-export default { budgets, copy, detail, filter, frame, gateways, grid, home, instance, jobs, json, keys, logs, origin, providers, range, settings, shell, signin, status, talk };
+export default {
+  analytics,
+  budgets,
+  copy,
+  detail,
+  filter,
+  frame,
+  gateways,
+  grid,
+  home,
+  instance,
+  jobs,
+  json,
+  keys,
+  logs,
+  origin,
+  providers,
+  range,
+  settings,
+  shell,
+  signin,
+  status,
+  talk,
+};

@@ -1,5 +1,6 @@
 // Simplified Chinese.
 import type { Language } from ".";
+import analytics from "./zh/analytics";
 import budgets from "./zh/budgets";
 import copy from "./zh/copy";
 import detail from "./zh/detail";
@@ -22,4 +23,27 @@ import signin from "./zh/signin";
 import status from "./zh/status";
 import talk from "./zh/talk";
 
-export default { budgets, copy, detail, filter, frame, gateways, grid, home, instance, jobs, json, keys, logs, origin, providers, range, settings, shell, signin, status, talk } satisfies Language;
+export default {
+  analytics,
+  budgets,
+  copy,
+  detail,
+  filter,
+  frame,
+  gateways,
+  grid,
+  home,
+  instance,
+  jobs,
+  json,
+  keys,
+  logs,
+  origin,
+  providers,
+  range,
+  settings,
+  shell,
+  signin,
+  status,
+  talk,
+} satisfies Language;

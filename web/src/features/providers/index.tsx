@@ -29,10 +29,12 @@ export default function ProvidersPage() {
   const wanted = search.trim().toLowerCase();
   const all = (query.data?.result?.providers ?? []).filter((p) => !wanted || `${p.name} ${p.slug} ${p.aliases?.join(" ")}`.toLowerCase().includes(wanted));
   const ofProvider = (slug: string) => (keys.data?.result ?? []).filter((k) => k.provider_slug === slug);
+  const called = (slug: string) => health.data?.result?.providers?.some((h) => h.provider === slug) ?? false;
   const groups = [
     { title: t("providers.withKey"), list: all.filter((p) => ofProvider(p.slug).length > 0) },
     { title: t("providers.custom"), list: all.filter((p) => p.custom && ofProvider(p.slug).length === 0) },
-    { title: t("providers.all"), list: all.filter((p) => !p.custom && ofProvider(p.slug).length === 0) },
+    { title: t("providers.called"), list: all.filter((p) => !p.custom && ofProvider(p.slug).length === 0 && called(p.slug)) },
+    { title: t("providers.all"), list: all.filter((p) => !p.custom && ofProvider(p.slug).length === 0 && !called(p.slug)) },
   ].filter((g) => g.list.length > 0);
   return (
     <Page
@@ -88,7 +90,7 @@ function ProviderCard({ place, provider, keys, health }: CardProps) {
       </div>
       <div className="flex min-w-0 items-center gap-1">
         <code className="min-w-0 flex-1 truncate text-muted" title={provider.url}>
-          {provider.url}
+          {new URL(provider.url).pathname}
         </code>
         <CopyButton text={provider.url} what={t("providers.address")} />
       </div>
