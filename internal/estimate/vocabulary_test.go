@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -22,11 +23,12 @@ var update = flag.Bool("update", false, "write the vocabularies anew")
 type reference struct {
 	name    string
 	ours    *vocabulary
-	pattern string // https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py
+	pattern *regexp2.Regexp // https://github.com/openai/tiktoken/blob/main/tiktoken_ext/openai_public.py
 	library *codec.Codec
 }
 
-func references() []reference {
+// references has them once: a vocabulary takes a while to load.
+var references = sync.OnceValue(func() []reference {
 	const (
 		word   = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
 		small  = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
@@ -36,21 +38,24 @@ func references() []reference {
 	return []reference{
 		{
 			"o200k", newVocabulary(o200kFile, o200kPiece),
-			word + `*` + small + `+` + short + `?|` + word + `+` + small + `*` + short + `?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*` + spaces, codec.NewO200kBase(),
+			pattern(word + `*` + small + `+` + short + `?|` + word + `+` + small + `*` + short + `?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*` + spaces), codec.NewO200kBase(),
 		},
 		{
 			"cl100k", newVocabulary(cl100kFile, cl100kPiece),
-			short + `|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*` + spaces, codec.NewCl100kBase(),
+			pattern(short + `|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*` + spaces), codec.NewCl100kBase(),
 		},
 	}
-}
+})
 
-// pieces cuts s by the pattern. The library has that compiled, with a fault or two: it loses \x7f.
+// pattern reads one. The library has the same compiled, with a fault or two (it loses \x7f); in brackets it is
+// another one, which is interpreted.
+func pattern(p string) *regexp2.Regexp { return regexp2.MustCompile("(?:"+p+")", regexp2.None) }
+
+// pieces cuts s by the pattern.
 func (r *reference) pieces(t *testing.T, s string) (pieces []string) {
 	t.Helper()
-	pattern := regexp2.MustCompile("(?:"+r.pattern+")", regexp2.None)
-	m, err := pattern.FindStringMatch(s)
-	for ; m != nil; m, err = pattern.FindNextMatch(m) {
+	m, err := r.pattern.FindStringMatch(s)
+	for ; m != nil; m, err = r.pattern.FindNextMatch(m) {
 		pieces = append(pieces, m.String())
 	}
 	if err != nil {
