@@ -16,6 +16,7 @@ import (
 
 	sluice "github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/provider"
 	"github.com/sluicehq/sluice/internal/reqlog"
 )
@@ -123,6 +124,10 @@ func (a *App) reload() {
 	}
 	table, err := provider.NewTable(loaded.Config.Providers)
 	if err != nil {
+		a.refuse(err)
+		return
+	}
+	if err := gateway.Check(loaded); err != nil {
 		a.refuse(err)
 		return
 	}

@@ -39,6 +39,9 @@ func (a *App) openState(ctx context.Context, loaded *config.Loaded, prices func(
 	if err := a.setOIDC(c); err != nil {
 		return fmt.Errorf("oidc: %w", err)
 	}
+	if err := gateway.Check(loaded); err != nil {
+		return err
+	}
 	a.gateways, err = gateway.Open(ctx, loaded, gateway.Options{
 		Store: a.db, Logger: a.logger, Applied: func(*gateway.Snapshot) { a.apply() },
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluicehq/sluice/internal/config"
+	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/provider"
 )
 
@@ -136,6 +137,9 @@ func validate(s config.Source) (*validity, error) {
 		for _, msg := range strings.Split(err.Error(), "\n") {
 			v.Problems = append(v.Problems, config.Problem{Path: "providers", Msg: msg})
 		}
+	}
+	if problems, ok := errors.AsType[*config.Errors](gateway.Check(l)); ok {
+		v.Problems = append(v.Problems, problems.List...)
 	}
 	v.Valid = len(v.Problems) == 0
 	return v, nil

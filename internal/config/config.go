@@ -83,6 +83,7 @@ type Gateway struct {
 	Hedge                   int           `key:"hedge" max:"100" default:"0" help:"most calls that are sent a second time while the first is slow, percent of all; 0: none"`
 	LogManagement           int64         `key:"log_management" max:"10000000" default:"0" help:"most log entries of this gateway, 10000 at least; 0: none; log.max_rows bounds all gateways together"`
 	LogManagementStrategy   string        `key:"log_management_strategy" enum:"STOP_INSERTING,DELETE_OLDEST" default:"DELETE_OLDEST" help:"at log_management: count new requests without an entry, or drop the oldest entries"`
+	SpendLimits             JSON          `key:"spend_limits" help:"what calls may cost in a window: enabled and rules, as the management API has them"`
 	ByokOnly                *bool         `key:"byok_only" default:"false" help:"no call without a provider key: the caller's own, or a stored one"`
 	ZDR                     *bool         `key:"zdr" default:"false" help:"only upstream accounts that keep nothing; stored and shown"`
 	WorkersAIBillingMode    string        `key:"workers_ai_billing_mode" enum:"postpaid,unified" default:"postpaid" help:"stored and shown"`

@@ -22,6 +22,7 @@ const (
 	TypeDuration Type = "duration" // time.Duration
 	TypeList     Type = "list"     // of texts; commas separate them in one text
 	TypeSecret   Type = "secret"   // sluice.Secret
+	TypeJSON     Type = "json"     // JSON
 )
 
 // Field describes one setting, for documentation, flags and schema.
@@ -112,6 +113,8 @@ func leafType(t reflect.Type) Type {
 	switch t {
 	case reflect.TypeFor[Bytes]():
 		return TypeSize
+	case reflect.TypeFor[JSON]():
+		return TypeJSON
 	case reflect.TypeFor[time.Duration]():
 		return TypeDuration
 	case reflect.TypeFor[sluice.Secret]():
@@ -161,6 +164,12 @@ func (n *node) parse(text string, list []string) (reflect.Value, error) {
 	switch n.leaf {
 	case TypeString:
 		v.SetString(text)
+	case TypeJSON:
+		j, err := parseJSON(text)
+		if err != nil {
+			return v, err
+		}
+		v.SetString(string(j))
 	case TypeSecret:
 		v.Set(reflect.ValueOf(sluice.NewSecret(text)))
 	case TypeList:
@@ -229,6 +238,8 @@ func (n *node) text(v reflect.Value) string {
 		return x.String()
 	case string:
 		return x
+	case JSON:
+		return string(x)
 	}
 	return strconv.FormatInt(v.Int(), 10)
 }

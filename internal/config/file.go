@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -138,6 +139,17 @@ func (r *fileReader) leaf(n *node, y *yaml.Node, path []string, null bool) {
 			}
 			s.list = append(s.list, item.Value)
 		}
+	} else if n.leaf == TypeJSON && y.Kind != yaml.ScalarNode {
+		var value any
+		text, err := []byte(nil), y.Decode(&value)
+		if err == nil {
+			text, err = json.Marshal(value)
+		}
+		if err != nil {
+			r.fail(path, y, "this cannot be said in JSON: "+strings.TrimPrefix(err.Error(), "yaml: "), "names are texts, and stand there once")
+			return
+		}
+		s.text = string(text)
 	} else if y.Kind != yaml.ScalarNode {
 		r.fail(path, y, "one value is wanted here", "")
 		return

@@ -69,6 +69,8 @@ func (n *node) leafSchema(s map[string]any) {
 			s["pattern"] = `^ *([0-9]+|([0-9.]+(d|h|m|s|ms|us|ns))+) *$`
 			s["minimum"], s["maximum"] = 0, n.max/int64(n.unit)
 		}
+	case TypeJSON:
+		s["type"] = []string{"object", "string", "null"}
 	case TypeList:
 		s["type"] = []string{"array", "string", "null"}
 		s["items"] = map[string]any{"type": "string"}

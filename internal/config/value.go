@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -33,6 +35,25 @@ func sizeUnits() []sizeUnit {
 		{"KiB", 1 << 10},
 		{"B", 1},
 	}
+}
+
+// JSON is a value with members of its own, as compact JSON text; "": none. A file may have it as YAML. What it means,
+// its reader knows.
+type JSON string
+
+// maxJSON bounds such a value, in bytes.
+const maxJSON = 256 << 10
+
+// parseJSON reads JSON text; null and nothing are none.
+func parseJSON(text string) (JSON, error) {
+	if text = strings.TrimSpace(text); text == "" || text == "null" {
+		return "", nil
+	}
+	var b bytes.Buffer
+	if len(text) > maxJSON || json.Compact(&b, []byte(text)) != nil {
+		return "", errors.New("no JSON, or too long")
+	}
+	return JSON(b.String()), nil
 }
 
 // ParseBytes reads a size such as 0, 1024, 25MB, 1.5GiB. Units are read without regard to case.

@@ -80,6 +80,9 @@ func fileSettings(g config.Gateway) Settings {
 	s.RateLimitingTechnique = known(g.RateLimitingTechnique)
 	s.RequestTimeout, s.RetryDelay = known(int64(g.RequestTimeout/time.Millisecond)), new(int64(g.RetryDelay/time.Millisecond))
 	s.RetryBackoff, s.RetryMaxAttempts = known(g.RetryBackoff), known(int64(g.RetryMaxAttempts))
+	if g.SpendLimits != "" {
+		s.SpendLimits = json.RawMessage(g.SpendLimits)
+	}
 	s.WorkersAIBillingMode = cmp.Or(g.WorkersAIBillingMode, s.WorkersAIBillingMode)
 	return s
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	sluice "github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/internal/config"
 	"github.com/sluicehq/sluice/internal/wire/jsonscan"
 )
 
@@ -64,6 +66,34 @@ func ParseSpendLimits(raw json.RawMessage) ([]SpendRule, error) {
 		return nil, r.faults
 	}
 	return rules, nil
+}
+
+// Check finds what is wrong with the gateways of a configuration beyond what config.Load checks. Its error is
+// *config.Errors. A configuration that fails must not be taken: a rule that cannot be read bounds nothing.
+func Check(l *config.Loaded) error {
+	var list []config.Problem
+	for _, account := range slices.Sorted(maps.Keys(l.Config.Accounts)) {
+		gateways := l.Config.Accounts[account].Gateways
+		for _, id := range slices.Sorted(maps.Keys(gateways)) {
+			_, err := ParseSpendLimits(json.RawMessage(gateways[id].SpendLimits))
+			faults, ok := errors.AsType[Faults](err)
+			if !ok {
+				continue
+			}
+			at := "accounts." + account + ".gateways." + id + "."
+			where := ""
+			if o := l.Origins[at+spendField]; o.Kind != config.FromDefault {
+				where = o.String()
+			}
+			for _, f := range faults {
+				list = append(list, config.Problem{Path: at + f.Field, Where: where, Msg: f.Msg, Fix: f.Hint})
+			}
+		}
+	}
+	if len(list) > 0 {
+		return &config.Errors{List: list}
+	}
+	return nil
 }
 
 // spendInForce are the rules that hold.
