@@ -27,6 +27,7 @@ func (a *commands) pages(root *cobra.Command) []page {
 		{"configuration.md", config.Markdown},
 		{"sluice.yaml", func(w io.Writer) error { _, err := io.WriteString(w, config.Sample()); return err }},
 		{"providers.md", provider.Markdown},
+		{"fidelity.md", provider.FidelityMarkdown},
 		{"cli.md", func(w io.Writer) error { _, err := io.WriteString(w, commandsPage(root)); return err }},
 	}
 }

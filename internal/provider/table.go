@@ -83,7 +83,8 @@ func makers(m meters) []Provider {
 			Slug: "cohere", Name: "Cohere", Base: "https://api.cohere.ai/v1", Strip: []string{"v1"},
 			Beside: []string{"v2", "compatibility"},
 			Auth:   bearer(), Endpoints: cohereEndpoints(m),
-			Source: "https://docs.cohere.com/reference/about 2026-11",
+			Unified: Unified{Dialect: translate.Cohere, Path: "v2/chat", Layer: "compatibility/v1/"},
+			Source:  "https://docs.cohere.com/reference/about 2026-11",
 		},
 		{
 			Slug: "perplexity-ai", Name: "Perplexity", Aliases: []string{"perplexity"},
@@ -175,6 +176,10 @@ func clouds(m meters) []Provider {
 			Slug: "aws-bedrock", Name: "Amazon Bedrock", Aliases: []string{"bedrock"},
 			Base: "https://bedrock-runtime.{region}.amazonaws.com", Address: bedrockAddress, Rewrite: bedrockKey,
 			Auth: bedrockAuth(), Endpoints: bedrockEndpoints(m),
+			Unified: Unified{
+				Dialect: translate.Converse, Path: "bedrock-runtime/{region}/model/{model}/converse",
+				Stream: "bedrock-runtime/{region}/model/{model}/converse-stream",
+			},
 			Source: "https://docs.aws.amazon.com/bedrock/latest/APIReference 2026-11",
 		},
 		{

@@ -17,6 +17,9 @@ type Unified struct {
 	Path string
 	// Stream is where chats go whose answer is to be a stream. "": the same.
 	Stream string
+	// Layer is the prefix of OpenAI's dialect at a provider whose own is another one; "": it has none. Endpoints
+	// other than chats are called there.
+	Layer string
 	// Edits are what a provider wants otherwise of requests in OpenAI's dialect.
 	Edits translate.Edits
 }
@@ -27,12 +30,16 @@ const chatPath = "chat/completions"
 // vertexModel is a model at Vertex AI: "google/gemini-2.5-pro" has the publisher google.
 const vertexModel = "v1/projects/{project}/locations/{region}/publishers/{publisher}/models/{model}"
 
-// Chat is where a chat with a model goes by the unified endpoint. ok is false where the provider serves none.
+// Call is where a call of a client's surface goes by the unified endpoint: a chat, or an endpoint of OpenAI's that the
+// provider must have in that dialect. ok is false where the provider serves none.
 // missing names what the path needs and key does not know. key is a stored one; nil: there is none.
-func (p *Provider) Chat(model string, stream bool, key *credential.Key) (to Unified, path, query string, missing string, ok bool) {
+func (p *Provider) Call(surface translate.Dialect, model string, stream bool, key *credential.Key) (to Unified, path, query string, missing string, ok bool) {
 	to = p.Unified
 	if to.Dialect == "" {
 		to.Dialect = translate.Chat
+	}
+	if surface == translate.Responses || surface == translate.Embeddings {
+		return p.beside(to, string(surface), model, key)
 	}
 	path = to.Path
 	if stream && to.Stream != "" {
@@ -44,6 +51,30 @@ func (p *Provider) Chat(model string, stream bool, key *credential.Key) (to Unif
 		}
 		path = chatPath
 	}
+	return p.filled(to, path, model, key)
+}
+
+// beside is where a call goes that is no chat.
+func (p *Provider) beside(to Unified, name, model string, key *credential.Key) (_ Unified, path, query string, missing string, ok bool) {
+	path = name
+	switch {
+	case to.Layer != "":
+		path = to.Layer + name
+	case to.Dialect != translate.Chat:
+		return to, "", "", "", false
+	case to.Path != "":
+		path = strings.Replace(to.Path, chatPath, name, 1)
+	}
+	to.Dialect, to.Edits = translate.Dialect(name), translate.Edits{}
+	if to, path, query, missing, ok = p.filled(to, path, model, key); !ok || missing != "" {
+		return to, path, query, missing, ok
+	}
+	ep, _ := p.Match("POST", path)
+	return to, path, query, "", ep != nil && ep.Name == name
+}
+
+// filled fills in what a path leaves open.
+func (p *Provider) filled(to Unified, path, model string, key *credential.Key) (_ Unified, _, query string, missing string, ok bool) {
 	path, query, _ = strings.Cut(path, "?")
 	known := credential.Key{}
 	if key != nil {

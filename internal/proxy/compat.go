@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -23,8 +24,9 @@ func compatSurface(path string) (translate.Dialect, bool) {
 	path = strings.TrimPrefix(strings.Trim(path, "/"), "v1/")
 	d, ok := map[string]translate.Dialect{
 		"chat/completions": translate.Chat, "messages": translate.Messages,
+		"responses": translate.Responses, "embeddings": translate.Embeddings,
 	}[path]
-	return d, ok && translate.Reads(d)
+	return d, ok
 }
 
 // decodeCompat is decode for the unified endpoint: the model names the provider, whose dialect the request is
@@ -34,6 +36,9 @@ func (x *exchange) decodeCompat(ctx context.Context, rest string) error {
 	path, _, _ := strings.Cut(rest, "?")
 	e.Type, e.Path = typeCompat, printable(compatSegment+"/"+path, 1024)
 	x.sortHeader()
+	if x.req.Method == "GET" && strings.TrimPrefix(strings.Trim(path, "/"), "v1/") == "models" {
+		return x.listModels()
+	}
 	if x.req.Method != "POST" {
 		return &sluice.Error{Kind: sluice.KindInvalid, Field: "method", Msg: "the unified endpoint takes POST"}
 	}
@@ -69,7 +74,7 @@ func (x *exchange) translateStep(s *step, path, field string) error {
 	if !ok {
 		return &sluice.Error{
 			Kind: sluice.KindInvalid, Field: field + "path", Msg: "the unified endpoint has no " + quote(printable(path, 64)),
-			Hint: "call compat/chat/completions or compat/v1/messages",
+			Hint: "it has chat/completions, v1/messages, responses, embeddings, and models (GET)",
 		}
 	}
 	name, stream, err := askedOf(s.query)
@@ -141,11 +146,11 @@ func (x *exchange) routeTo(s *step, name string, stream bool, from translate.Dia
 			Hint: "the part of model before the first / is a provider: docs/providers.md lists them",
 		}
 	}
-	to, path, query, missing, ok := p.Chat(model, stream, x.storedKey(p, s.control.alias))
+	to, path, query, missing, ok := p.Call(from, model, stream, x.storedKey(p, s.control.alias))
 	switch {
 	case !ok:
 		return &sluice.Error{
-			Kind: sluice.KindInvalid, Field: "model", Msg: p.Slug + " cannot be called by the unified endpoint",
+			Kind: sluice.KindInvalid, Field: "model", Msg: p.Slug + " has no " + string(from) + " that the unified endpoint can call",
 			Hint: "call its own path: /v1/{account}/{gateway}/" + p.Slug + "/…",
 		}
 	case missing != "":
@@ -180,7 +185,7 @@ func (x *exchange) storedKey(p *provider.Provider, alias string) *credential.Key
 // written is the request in the provider's dialect. One that is in it already keeps its bytes.
 func (x *exchange) written(s *step, from translate.Dialect) (*translate.Call, error) {
 	target := translate.Target{Dialect: s.unified.Dialect, Provider: s.provider.Slug, Model: s.model, Edits: &s.unified.Edits}
-	if from == target.Dialect && !target.Edits.Anew {
+	if from == target.Dialect && (!target.Edits.Anew || translate.Passes(from)) {
 		call, filter, err := translate.Splice(s.query, target, &s.unified.Edits)
 		if err == nil && filter {
 			s.answer = &call.Context
@@ -267,4 +272,39 @@ func (x *exchange) address(s *step) error {
 		s.fields.Del(name)
 	}
 	return nil
+}
+
+// listModels answers with the models that have a price, in OpenAI's form, and ends the request.
+func (x *exchange) listModels() error {
+	type model struct {
+		ID      string `json:"id"`
+		Object  string `json:"object"`
+		Created int64  `json:"created"`
+		OwnedBy string `json:"owned_by"`
+	}
+	list := struct {
+		Object string  `json:"object"`
+		Data   []model `json:"data"`
+	}{"list", []model{}}
+	for m := range x.settings.prices.Of(x.gateway.Account).Models() {
+		p, ok := x.settings.providers.FindIn(x.gateway.Account, m.Provider)
+		if !ok {
+			continue
+		}
+		if _, _, _, _, ok := p.Call(translate.Chat, m.Name, false, nil); ok {
+			list.Data = append(list.Data, model{p.Slug + "/" + m.Name, "model", 0, p.Slug})
+		}
+	}
+	body, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	x.entry().Ending = sluice.EndingComplete
+	x.entry().Endpoint = "models"
+	x.answer = answer{status: 200, length: int64(len(body)), own: true, header: sluice.Header{{Name: "Content-Type", Value: "application/json"}}}
+	x.sendHead()
+	if _, err := x.sink.Write(body); err != nil {
+		x.abort = true
+	}
+	return errAnswered
 }

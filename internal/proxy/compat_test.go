@@ -228,7 +228,7 @@ func TestUnifiedRequestsThatAreRefused(t *testing.T) {
 		"model twice":          {`{"model":"openai/a","model":"openai/b"}`, "more than once", 400},
 		"n":                    {chatToClaude + `,"n":2}`, `"field":"n"`, 400},
 		"a wrong type":         {`{"model":"anthropic/claude","messages":[{"role":"user","content":[{"type":"text","text":7}]}]}`, `"field":"messages[0].content[0].text"`, 400},
-		"no chat":              {`{"model":"deepgram/nova","messages":[]}`, "cannot be called by the unified endpoint", 400},
+		"no chat":              {`{"model":"deepgram/nova","messages":[]}`, "has no chat that the unified endpoint can call", 400},
 		"azure without a key":  {`{"model":"azure-openai/dep","messages":[]}`, "resource", 400},
 		"a result for no call": {`{"model":"anthropic/claude","messages":[{"role":"user","content":"x"},{"role":"tool","tool_call_id":"c","content":"y"}]}`, `"field":"messages[1]"`, 400},
 	} {
@@ -337,5 +337,37 @@ func TestGeminiByTheUnifiedEndpoint(t *testing.T) {
 	}
 	if e := g.Row(); !e.Success || e.Model != "gemini-3.5-flash" {
 		t.Errorf("entry = %+v", e)
+	}
+}
+
+func TestOtherPathsOfTheUnifiedEndpoint(t *testing.T) {
+	var got called
+	g := proxytest.New(t, answering(200, "application/json", example(t, "openai/embeddings.response.json"), &got), nil)
+	resp, body, err := g.Do("POST", "compat/embeddings", http.Header{"Authorization": {"Bearer k"}}, strings.NewReader(`{"model":"openai/text-embedding-3-small","input":"x"}`))
+	if err != nil || resp.StatusCode != 200 || string(body) != example(t, "openai/embeddings.response.json") || got.path != "/v1/embeddings" || got.body != `{"model":"text-embedding-3-small","input":"x"}` {
+		t.Errorf("%d %v %s; upstream got %+v", resp.StatusCode, err, body, got)
+	}
+	if e := g.Row(); e.Endpoint != "embeddings" || !e.Usage.Known() {
+		t.Errorf("entry = %+v", e)
+	}
+	resp, body, _ = g.Do("POST", "compat/responses", nil, strings.NewReader(`{"model":"openai/gpt-5","input":"x","stream":true}`))
+	if resp.StatusCode != 200 || got.path != "/v1/responses" || got.body != `{"model":"gpt-5","input":"x","stream":true}` {
+		t.Errorf("%d %s; upstream got %+v", resp.StatusCode, body, got)
+	}
+	resp, body, _ = g.Do("POST", "compat/embeddings", nil, strings.NewReader(`{"model":"anthropic/x","input":"x"}`))
+	if resp.StatusCode != 400 || !strings.Contains(string(body), "has no embeddings") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	resp, body, err = g.Do("GET", "compat/models", nil, nil)
+	var list struct {
+		Object string
+		Data   []struct{ ID string }
+	}
+	if json.Unmarshal(body, &list) != nil || err != nil || resp.StatusCode != 200 || len(list.Data) < 50 || !strings.Contains(string(body), `"id":"openai/gpt-`) {
+		t.Errorf("%d %v %.300s", resp.StatusCode, err, body)
+	}
+	resp, body, _ = g.Do("POST", "compat/nothing", nil, strings.NewReader(`{}`))
+	if resp.StatusCode != 400 || !strings.Contains(string(body), "chat/completions") {
+		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }

@@ -73,6 +73,14 @@ func (m *meter) Seen() wire.Sighting {
 	return m.seen | m.texts.Seen()
 }
 
+// SoFar returns the usage that the bytes so far have reported.
+func (m *meter) SoFar() sluice.Usage {
+	if p, ok := m.texts.(wire.Progress); ok {
+		return p.SoFar()
+	}
+	return sluice.Usage{}
+}
+
 func (m *meter) Close() wire.Reading {
 	var r wire.Reading
 	if m.texts != nil {

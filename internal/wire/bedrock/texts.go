@@ -38,6 +38,13 @@ func (m *texts) Close() wire.Reading {
 	return m.R
 }
 
+// SoFar returns the usage that the bytes so far have reported.
+func (m *texts) SoFar() sluice.Usage {
+	r := wire.Reading{}
+	m.tell(&r)
+	return r.Usage
+}
+
 // tell writes what was counted into r.
 func (m *texts) tell(r *wire.Reading) {
 	switch {

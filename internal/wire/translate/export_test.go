@@ -7,7 +7,7 @@ import (
 )
 
 // all are the dialects.
-func all() []Dialect { return []Dialect{Chat, Messages, Gemini} }
+func all() []Dialect { return []Dialect{Chat, Messages, Gemini, Converse, Cohere} }
 
 func encoders() []Dialect { return all() }
 

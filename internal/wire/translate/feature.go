@@ -85,3 +85,6 @@ func Fidelity(d Dialect) map[Feature]Support {
 	}
 	return all
 }
+
+// Targets are the dialects that requests can be written in.
+func Targets() []Dialect { return []Dialect{Chat, Messages, Gemini, Converse, Cohere} }

@@ -23,6 +23,14 @@ const (
 	Chat     Dialect = "chat"     // OpenAI's chat completions: https://platform.openai.com/docs/api-reference/chat
 	Messages Dialect = "messages" // Anthropic's Messages: https://docs.anthropic.com/en/api/messages
 	Gemini   Dialect = "gemini"   // Google's generateContent: https://ai.google.dev/api/generate-content
+	Converse Dialect = "converse" // Bedrock's Converse: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+	Cohere   Dialect = "cohere"   // Cohere's v2 chat: https://docs.cohere.com/reference/chat
+)
+
+// Dialects that only pass: a provider that does not speak them cannot be called in them.
+const (
+	Responses  Dialect = "responses"  // OpenAI's Responses: https://platform.openai.com/docs/api-reference/responses
+	Embeddings Dialect = "embeddings" // OpenAI's embeddings: https://platform.openai.com/docs/api-reference/embeddings
 )
 
 // codec is a dialect's two directions. A nil function: that direction does not exist.
@@ -52,12 +60,16 @@ func codecOf(d Dialect) *codec {
 		return messagesCodec()
 	case Gemini:
 		return geminiCodec()
+	case Converse:
+		return converseCodec()
+	case Cohere:
+		return cohereCodec()
 	}
 	return nil
 }
 
-// Reads reports whether requests of d can be read: a client may speak it.
-func Reads(d Dialect) bool { c := codecOf(d); return c != nil && c.decode != nil }
+// Passes reports whether requests of d only pass: there is no translation of them.
+func Passes(d Dialect) bool { return codecOf(d) == nil }
 
 // Call is a request in the target's dialect.
 type Call struct {
