@@ -2,14 +2,14 @@
 // logs behind it.
 import { ChartColumn, Ellipsis, Table } from "lucide-react";
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from "react";
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
+import type uPlot from "uplot";
 import { useShownTheme } from "@/lib/theme";
 import { t } from "@/messages";
 import { IconButton } from "@/ui/Button";
 import { Menu, type MenuItem } from "@/ui/Overlay";
 import { Card, Skeleton, Stale } from "@/ui/State";
 import { csv, stacked, type Line } from "./data";
+import { draw, height, type Content } from "./plot";
 
 interface Props {
   title: string;
@@ -33,10 +33,10 @@ interface Props {
 export function Chart(props: Props) {
   const { title, unit, lines, stale } = props;
   const [table, setTable] = useState(false);
-  const plot = useRef<uPlot>(null);
+  const [plot, setPlot] = useState<uPlot>();
   const empty = lines.every((l) => l.values.every((v) => v === null || v === 0));
   function picture() {
-    plot.current?.ctx.canvas.toBlob((made) => made && save(made, `${title}.png`));
+    plot?.ctx.canvas.toBlob((made) => made && save(made, `${title}.png`));
   }
   const items: MenuItem[] = [
     { label: table ? t("analytics.chart") : t("analytics.table"), icon: table ? <ChartColumn size={14} aria-hidden /> : <Table size={14} aria-hidden />, onSelect: () => setTable(!table) },
@@ -62,7 +62,7 @@ export function Chart(props: Props) {
     >
       <Stale stale={stale}>
         <p className="sr-only">{summary(props, empty)}</p>
-        {table ? <ChartTable {...props} /> : <Drawing {...props} plot={plot} empty={empty} />}
+        {table ? <ChartTable {...props} /> : <Drawing {...props} plot={plot} onPlot={setPlot} empty={empty} />}
         <Legend lines={lines} format={props.format} total={!!props.stack} />
       </Stale>
     </Card>
@@ -133,85 +133,36 @@ function ChartTable({ t: times, lines, format, time }: Props) {
 }
 
 /** The canvas. It is hidden from screen readers; the region around it takes the keys and says where the cursor is. */
-function Drawing({ title, t: times, lines, stack, format, time, zone, open, onZoom, onOpen, plot, empty }: Props & { plot: React.RefObject<uPlot | null>; empty: boolean }) {
+function Drawing({ title, t: times, lines, stack, format, time, zone, open, onZoom, onOpen, plot, onPlot, empty }: Props & { plot?: uPlot; onPlot: (plot: uPlot | undefined) => void; empty: boolean }) {
   const place = useRef<HTMLDivElement>(null);
   const theme = useShownTheme();
   const id = useId();
   const [at, setAt] = useState<number>();
-  const act = useRef({ onZoom, onOpen });
+  const act = useRef({ format, onZoom, onOpen });
   useEffect(() => {
-    act.current = { onZoom, onOpen };
+    act.current = { format, onZoom, onOpen };
   });
-  // Whether what is drawn changed, by its content: the arrays are made anew with every render.
-  const content = JSON.stringify([times, lines, stack, open, theme, zone]);
+  // What is drawn, as text: the arrays are made anew with every render, but seldom with other content.
+  const content = JSON.stringify({ times, lines, stack: !!stack, open, theme, zone } satisfies Content);
   useEffect(() => {
     const holder = place.current;
-    if (!holder || times.length === 0) return;
-    const chart = new uPlot(options(holder.clientWidth), data(), holder);
-    plot.current = chart;
+    const what = JSON.parse(content) as Content;
+    if (!holder || what.times.length === 0) return;
+    const chart = draw(holder, what, {
+      format: (n) => act.current.format(n),
+      onCursor: (interval) => setAt(interval ?? undefined),
+      onZoom: (from, to) => act.current.onZoom(from, to),
+      onOpen: (interval) => act.current.onOpen(interval),
+    });
+    onPlot(chart);
     const resize = new ResizeObserver(() => chart.setSize({ width: holder.clientWidth, height }));
     resize.observe(holder);
     return () => {
       resize.disconnect();
       chart.destroy();
-      plot.current = null;
+      onPlot(undefined);
     };
-
-    function data(): uPlot.AlignedData {
-      const x = times.map((moment) => Date.parse(moment) / 1000);
-      // Stacked bars are drawn from the highest down, so that each shows what the ones below it leave.
-      const y = stack ? stacked(lines).toReversed() : lines.flatMap((l) => (l.prev ? [l.values, l.prev] : [l.values]));
-      return [x, ...y] as uPlot.AlignedData;
-    }
-
-    function options(width: number): uPlot.Options {
-      const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-      const font = "12px 'Geist Mono Variable', monospace";
-      const axis = { stroke: colour("muted"), font, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
-      const drawn = stack ? lines.toReversed() : lines.flatMap((l) => (l.prev ? [l, { ...l, prev: undefined, key: `${l.key} before`, colour: "series-other" }] : [l]));
-      return {
-        width,
-        height,
-        legend: { show: false },
-        cursor: { sync: { key: "analytics" }, drag: { x: true, y: false, setScale: false }, points: { show: !stack } },
-        tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone),
-        scales: { y: { range: (_, __, high) => [0, high > 0 ? high * 1.08 : 1] } },
-        axes: [
-          { ...axis, space: 70 },
-          { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => format(v)) },
-        ],
-        series: [
-          {},
-          ...drawn.map((line, i): uPlot.Series => {
-            const ink = colour(line.colour);
-            if (stack) return { fill: ink, stroke: ink, width: 0, paths: uPlot.paths.bars!({ size: [0.8, 60], gap: 1 }), points: { show: false } };
-            const before = line.key.endsWith(" before");
-            return { stroke: ink, width: before ? 1 : 1.75, dash: before ? [4, 4] : i > 0 && !before ? ([[], [6, 3], [2, 3]] as number[][])[i % 3] : undefined, points: { show: times.length < 3 } };
-          }),
-        ],
-        hooks: {
-          setCursor: [(u) => setAt(u.cursor.idx ?? undefined)],
-          setSelect: [
-            (u) => {
-              if (u.select.width < 4) return;
-              const from = u.posToVal(u.select.left, "x");
-              const to = u.posToVal(u.select.left + u.select.width, "x");
-              u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-              act.current.onZoom(from * 1000, to * 1000);
-            },
-          ],
-          ready: [
-            (u) => {
-              u.over.addEventListener("click", () => {
-                if (u.cursor.idx != null && u.select.width < 4) act.current.onOpen(u.cursor.idx);
-              });
-            },
-          ],
-          draw: open ? [hatch] : [],
-        },
-      };
-    }
-  }, [content]);
+  }, [content, onPlot]);
 
   const keys = (e: KeyboardEvent) => {
     const now = at ?? times.length;
@@ -221,8 +172,7 @@ function Drawing({ title, t: times, lines, stack, format, time, zone, open, onZo
     e.preventDefault();
     const next = Math.max(0, Math.min(times.length - 1, to));
     setAt(next);
-    const u = plot.current;
-    if (u) u.setCursor({ left: u.valToPos(Date.parse(times[next]!) / 1000, "x"), top: 10 }, false);
+    plot?.setCursor({ left: plot.valToPos(Date.parse(times[next]!) / 1000, "x"), top: 10 }, false);
   };
   const said = at !== undefined && times[at] !== undefined ? `${time(times[at]!)}: ${lines.map((l) => `${l.label} ${format(l.values[at])}`).join(", ")}` : "";
   return (
@@ -238,32 +188,6 @@ function Drawing({ title, t: times, lines, stack, format, time, zone, open, onZo
       </p>
     </div>
   );
-}
-
-const height = 176;
-
-/** Marks the last interval, which is not over, with slanted lines. */
-function hatch(u: uPlot) {
-  const x = u.data[0];
-  if (x.length < 2) return;
-  const last = x.at(-1)!;
-  const half = (last - x.at(-2)!) / 2;
-  const left = u.valToPos(last - half, "x", true);
-  const right = Math.min(u.valToPos(last + half, "x", true), u.bbox.left + u.bbox.width);
-  const { ctx } = u;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(left, u.bbox.top, right - left, u.bbox.height);
-  ctx.clip();
-  ctx.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--surface");
-  ctx.lineWidth = 2;
-  for (let d = left - u.bbox.height; d < right; d += 7) {
-    ctx.beginPath();
-    ctx.moveTo(d, u.bbox.top + u.bbox.height);
-    ctx.lineTo(d + u.bbox.height, u.bbox.top);
-    ctx.stroke();
-  }
-  ctx.restore();
 }
 
 /** Where a chart will be. */
