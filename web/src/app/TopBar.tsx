@@ -23,13 +23,12 @@ export function TopBar() {
         <button
           type="button"
           title={t("frame.openPalette")}
-          aria-label={t("frame.openPalette")}
           onClick={() => show("palette")}
           className="flex h-8 items-center gap-2 rounded-md px-2 text-muted hover:bg-hover hover:text-text md:me-2 md:w-48 md:border md:border-line"
         >
           <Search size={16} aria-hidden />
-          <span className="max-md:hidden">{t("shell.search")}</span>
-          <kbd className="ms-auto text-faint max-md:hidden">{"⌘K"}</kbd>
+          <span className="max-md:sr-only">{t("shell.search")}</span>
+          <kbd aria-hidden className="ms-auto text-faint max-md:hidden">{"⌘K"}</kbd>
         </button>
         <button type="button" title={t("shell.help")} aria-label={t("shell.help")} onClick={() => show("help")} className="grid size-8 place-items-center rounded-md text-muted hover:bg-hover hover:text-text max-sm:hidden">
           <CircleHelp size={16} aria-hidden />

@@ -141,7 +141,7 @@ function Miss({ miss }: { miss: MissView }) {
   return (
     <div className="mt-3 rounded-md border border-line p-3">
       <p className="font-medium text-bad">
-        {t(causeKey(miss.cause))} {miss.count > 1 && <span className="text-muted">{t("home.times", { n: miss.count })}</span>}
+        {t(causeKey(miss))} {miss.count > 1 && <span className="text-muted">{t("home.times", { n: miss.count })}</span>}
       </p>
       <p className="break-words">
         <code>

@@ -19,8 +19,9 @@ const causes: Record<MissView["cause"], Key> = {
   invalid: "home.causeInvalid",
 };
 
-export function causeKey(cause: MissView["cause"]): Key {
-  return causes[cause];
+export function causeKey(miss: Pick<MissView, "cause" | "caller">): Key {
+  // A provider refuses a call without a key as it refuses a wrong one.
+  return miss.cause === "key_rejected" && miss.caller.credential === null ? causes.no_credential : causes[miss.cause];
 }
 
 /** The newest calls that came to nothing, each once in its last state: those of this gateway, and those that named none. */
