@@ -107,7 +107,7 @@ export function DataGrid<T>(props: Props<T>) {
   useLayoutEffect(() => {
     if (wanted.current === undefined) return;
     const row = box.current!.querySelector<HTMLElement>(`[data-row="${CSS.escape(wanted.current)}"]`);
-    const target = cell >= 0 ? row?.querySelectorAll<HTMLElement>("[role=gridcell]")[cell] : row;
+    const target = cell >= 0 ? row?.querySelectorAll<HTMLElement>("[data-column]")[cell] : row;
     if (!target) return;
     wanted.current = undefined;
     target.focus({ preventScroll: true });
