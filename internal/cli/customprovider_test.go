@@ -171,6 +171,17 @@ func TestPricesByTheCommandLine(t *testing.T) {
 		calls.calls[0] != "GET /prices/models?origin=stored&page=1&per_page=1000&provider=custom-lab" {
 		t.Errorf("list: %q, %+v", calls.calls, r)
 	}
+	// Listed, shown and explained prices know those of the account, where its server answers.
+	for name, test := range map[string]struct {
+		url  string
+		more []string
+		code int
+	}{"the account's": {url, nil, 0}, "without": {url, []string{"--local"}, 6}, "no server": {"http://127.0.0.1:1", nil, 6}} {
+		r := run(t, cli.Env{Environ: []string{"SLUICE_URL=" + test.url}}, append([]string{"price", "get", "custom-lab/org/m", "--count", "input=2000000"}, test.more...)...)
+		if r.code != test.code || (test.code == 0) != strings.Contains(r.out, "$1 / 1M") || strings.Contains(r.err, "left out") {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
 	for _, args := range [][]string{{"set", "openai", "input=1"}, {"set", "openai/m", "input"}, {"set", "openai/m", "input=1", "input=2"}} {
 		if r := run(t, cli.Env{Environ: []string{"SLUICE_URL=http://127.0.0.1:1"}}, append([]string{"price"}, args...)...); r.code != 2 {
 			t.Errorf("%q: %+v", args, r)

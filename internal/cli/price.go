@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -28,13 +29,15 @@ func (a *commands) priceCommand() *cobra.Command {
 
 // priceFlags are the flags of all price commands.
 type priceFlags struct {
-	file string
-	f    price.Factors
+	file  string
+	local bool // nobody is asked for the account's own prices
+	f     price.Factors
 }
 
 func (p *priceFlags) add(f *pflag.FlagSet) {
 	f.SortFlags = false
-	f.StringVar(&p.file, "prices", "", "price list `file` instead of the one in this program")
+	f.StringVar(&p.file, "prices", "", "price list `file` instead of the one in this program, and of the account's own prices")
+	f.BoolVar(&p.local, "local", false, "without the prices that the account has set at the server (sluice price set)")
 }
 
 func (p *priceFlags) addFactors(f *pflag.FlagSet) {
@@ -44,8 +47,8 @@ func (p *priceFlags) addFactors(f *pflag.FlagSet) {
 }
 
 // catalogue reads the list that the flags name, else the built-in one, and puts the configuration's own
-// prices on top.
-func (a *commands) catalogue(p *priceFlags) (*price.Catalogue, error) {
+// prices on top, and then those that the account has set at the server, if one answers.
+func (a *commands) catalogue(ctx context.Context, p *priceFlags) (*price.Catalogue, error) {
 	c, err := p.list()
 	if err != nil {
 		return nil, err
@@ -58,7 +61,52 @@ func (a *commands) catalogue(p *priceFlags) (*price.Catalogue, error) {
 	if err != nil {
 		return nil, &failure{code: exitConfig, err: err}
 	}
-	return c.With(own), nil
+	c = c.With(own)
+	if p.local || p.file != "" {
+		return c, nil
+	}
+	stored, err := a.accountPrices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.With(stored), nil
+}
+
+// askPatience is how long a server is waited for that a command can do without.
+const askPatience = 2 * time.Second
+
+// accountPrices are the prices that the account has set at the server. Without a server there are none; where one
+// does not tell them, that is said.
+func (a *commands) accountPrices(ctx context.Context) ([]price.Override, error) {
+	api, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	defer api.Close()
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	list, err := api.OwnPrices(ctx, "")
+	if err != nil {
+		if _, away := errors.AsType[*client.UnreachableError](err); !away {
+			a.say("⚠ the account's own prices are left out: %s", err.Error())
+		}
+		return nil, nil
+	}
+	over := make([]price.Override, 0, len(list))
+	for i := range list {
+		p := &list[i]
+		usd, times := p.USD, p.Times
+		if p.As != "" {
+			usd = nil
+		}
+		o, err := price.NewOverride(p.Provider, p.Model, p.As, times, usd)
+		if err != nil {
+			return nil, fmt.Errorf("read the account's price of %s/%s: %w", p.Provider, p.Model, err)
+		}
+		o.Source, o.AsOf = p.Source, p.AsOf
+		over = append(over, o)
+	}
+	return over, nil
 }
 
 // list reads the list that the flags name.
@@ -127,11 +175,11 @@ func priceRowOf(m *price.Model, p *price.Price) priceRow {
 func (a *commands) priceListCommand() *cobra.Command {
 	var flags priceFlags
 	var own bool
-	c := a.command("list [provider]", "List the prices that hold now (local)", func(cmd *cobra.Command, given []string) error {
+	c := a.command("list [provider]", "List the prices that hold now", func(cmd *cobra.Command, given []string) error {
 		if own {
 			return a.ownPrices(cmd.Context(), given)
 		}
-		catalogue, err := a.catalogue(&flags)
+		catalogue, err := a.catalogue(cmd.Context(), &flags)
 		if err != nil {
 			return err
 		}
@@ -143,7 +191,8 @@ func (a *commands) priceListCommand() *cobra.Command {
 	})
 	c.Aliases = []string{"ls"}
 	c.Args = args(0, 1)
-	c.Long = "Prices are US dollars for a million tokens; wide, csv and json have the other kinds of price too."
+	c.Long = "Prices are US dollars for a million tokens; wide, csv and json have the other kinds of price too. The list is that of this\n" +
+		"program; above it stand the configuration's prices, and those of the account, where its server answers."
 	c.Example = "sluice price list openai\nsluice price list --own\nsluice price list --json | jq '.[] | select(.usd.input_per_1m == \"0\") | .model'"
 	flags.add(c.Flags())
 	c.Flags().BoolVar(&own, "own", false, "those that the account has set at the server (sluice price set)")
@@ -234,7 +283,7 @@ func otherRates(p *price.Price) string {
 func (a *commands) priceGetCommand() *cobra.Command {
 	var flags priceFlags
 	var counts []string
-	c := a.command("get <provider>/<model>", "Show what a model costs, and what a call would (local)", func(_ *cobra.Command, given []string) error {
+	c := a.command("get <provider>/<model>", "Show what a model costs, and what a call would", func(cmd *cobra.Command, given []string) error {
 		provider, model, both := strings.Cut(given[0], "/")
 		if !both {
 			return usage("%q is not provider/model, such as openai/gpt-5-mini", given[0])
@@ -243,7 +292,7 @@ func (a *commands) priceGetCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		catalogue, err := a.catalogue(&flags)
+		catalogue, err := a.catalogue(cmd.Context(), &flags)
 		if err != nil {
 			return err
 		}
@@ -416,7 +465,8 @@ func (a *commands) priceExplainCommand() *cobra.Command {
 		return a.explainPrice(cmd.Context(), given[0], &flags)
 	})
 	c.Args = args(1, 1)
-	c.Long = "Counts and service tier come from the log, prices from the list in this program, as of the call's time.\n" +
+	c.Long = "Counts and service tier come from the log, prices from the list in this program, as of the call's time, and what the\n" +
+		"configuration and the account set above it: so after sluice price reprice, the arithmetic is that of the new cost.\n" +
 		"Where the logged cost is another one, it says what the log knows of why."
 	c.Example = "sluice price explain 019a7b3e-5f2c-7d10-8a4e-0123456789c0\nsluice price explain 019a7b3e-5f2c-7d10-8a4e-0123456789c0 --tier flex"
 	flags.add(c.Flags())
@@ -425,7 +475,7 @@ func (a *commands) priceExplainCommand() *cobra.Command {
 }
 
 func (a *commands) explainPrice(ctx context.Context, id string, flags *priceFlags) error {
-	catalogue, err := a.catalogue(flags)
+	catalogue, err := a.catalogue(ctx, flags)
 	if err != nil {
 		return err
 	}
