@@ -67,6 +67,7 @@ func routes() []route {
 		providerConfigRoutes(), foundKeyRoutes(),
 		customProviderRoutes(),
 		tokenRoutes(),
+		runTokenRoutes(),
 		auditRoutes(),
 		jobRoutes(),
 		exportRoutes(),

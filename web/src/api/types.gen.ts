@@ -1016,6 +1016,13 @@ export type EnvelopeRow = {
   success: boolean;
 };
 
+export type EnvelopeRunToken = {
+  errors: Fault[] | null;
+  messages: Message[] | null;
+  result: RunToken;
+  success: boolean;
+};
+
 export type EnvelopeSavedView = {
   errors: Fault[] | null;
   messages: Message[] | null;
@@ -2131,6 +2138,13 @@ export type RuleVerdict = {
   id: string;
   /** why it does not apply, or what it says */
   why: string;
+};
+
+export type RunToken = {
+  expires_at: string;
+  id: string;
+  /** to be sent as cf-aig-authorization: Bearer … */
+  value: string;
 };
 
 export type SavedView = {
@@ -3564,6 +3578,13 @@ export interface Calls {
     };
     body: undefined;
     answer: EnvelopeFullRouteVersion;
+  };
+  /** Get a token for calls through a gateway, good for 15 minutes (ours) */
+  "POST /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/run-token": {
+    query: {
+    };
+    body: undefined;
+    answer: EnvelopeRunToken;
   };
   /** A gateway in a few numbers */
   "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/summary": {

@@ -60,7 +60,7 @@ function renderBlock(block: Block, key: number, mark: string): ReactNode {
       );
     case "table":
       return (
-        <div key={key} tabIndex={0} role="region" aria-label={t("talk.table")} className="overflow-x-auto">
+        <div key={key} tabIndex={0} role="group" aria-label={t("talk.table")} className="overflow-x-auto">
           <table className="border-collapse">
             <thead>
               <tr>{block.head.map((c, i) => <th key={i} className="border border-line bg-sunken px-2 py-1 text-start font-medium">{inlines(c, mark)}</th>)}</tr>

@@ -14,6 +14,7 @@ import json from "./en/json";
 import keys from "./en/keys";
 import logs from "./en/logs";
 import origin from "./en/origin";
+import play from "./en/play";
 import providers from "./en/providers";
 import range from "./en/range";
 import settings from "./en/settings";
@@ -22,27 +23,4 @@ import signin from "./en/signin";
 import status from "./en/status";
 import talk from "./en/talk";
 
-export default {
-  analytics,
-  budgets,
-  copy,
-  detail,
-  filter,
-  frame,
-  gateways,
-  grid,
-  home,
-  instance,
-  jobs,
-  json,
-  keys,
-  logs,
-  origin,
-  providers,
-  range,
-  settings,
-  shell,
-  signin,
-  status,
-  talk,
-};
+export default { analytics, budgets, copy, detail, filter, frame, gateways, grid, home, instance, jobs, json, keys, logs, origin, play, providers, range, settings, shell, signin, status, talk };

@@ -15,6 +15,7 @@ import json from "./zh/json";
 import keys from "./zh/keys";
 import logs from "./zh/logs";
 import origin from "./zh/origin";
+import play from "./zh/play";
 import providers from "./zh/providers";
 import range from "./zh/range";
 import settings from "./zh/settings";
@@ -23,27 +24,4 @@ import signin from "./zh/signin";
 import status from "./zh/status";
 import talk from "./zh/talk";
 
-export default {
-  analytics,
-  budgets,
-  copy,
-  detail,
-  filter,
-  frame,
-  gateways,
-  grid,
-  home,
-  instance,
-  jobs,
-  json,
-  keys,
-  logs,
-  origin,
-  providers,
-  range,
-  settings,
-  shell,
-  signin,
-  status,
-  talk,
-} satisfies Language;
+export default { analytics, budgets, copy, detail, filter, frame, gateways, grid, home, instance, jobs, json, keys, logs, origin, play, providers, range, settings, shell, signin, status, talk } satisfies Language;

@@ -34,7 +34,7 @@ export function Facts({ entry: e }: { entry: Entry }) {
   const perSecond = speed(e);
   const basis = e.usage_basis && e.usage_basis !== "provider" && e.usage_basis !== "none" ? t(`detail.basis_${e.usage_basis}`) : undefined;
   const rows: [string, ReactNode][] = [
-    [t("detail.duration"), duration(e.duration)],
+    [t("detail.duration"), duration(e.timeline?.end_ms ?? e.duration)],
     [t("detail.ttft"), duration(e.ttft)],
     [t("detail.speed"), perSecond === undefined ? t("shell.unknown") : t("detail.perSecond", { n: count(Math.round(perSecond)) })],
     [t("detail.tokensIn"), count(e.tokens_in)],

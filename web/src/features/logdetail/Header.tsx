@@ -48,18 +48,17 @@ export function Header({ spot, entry, onGone }: { spot: Spot; entry: Entry; onGo
 }
 
 function Actions({ spot, entry, onGone }: { spot: Spot; entry: Entry; onGone?: () => void }) {
-  const link = useRef<HTMLAnchorElement>(null);
   const copyCode = async (name: SnippetName) => {
     let body = "";
     if (stored(entry, "request")) body = await (await fetch(bodyAddress(spot, "request"), { credentials: "same-origin" })).text();
     const url = `${origin}/v1/${spot.account}/${spot.gateway}/${entry.provider ?? ""}/${entry.path ?? ""}`;
     await copyText(snippetOf(name, { url, provider: entry.provider ?? "", method: entry.method ?? "POST", type: entry.request_content_type ?? "application/json", body }), t("detail.copiedCode", { name }));
   };
-  const replayable = stored(entry, "request") && !entry.request?.truncated && entry.method === "POST" && (entry.request_content_type ?? "").includes("json");
+  const replayable = stored(entry, "request") && !entry.request?.truncated && entry.method === "POST" && /^\s*[[{]/.test(entry.request_head ?? "");
   return (
     <div className="flex flex-wrap items-center gap-2">
       {replayable && (
-        <Link ref={link} to={at(spot, "playground")} search={{ replay: spot.id } as never} className={buttonClass()}>
+        <Link to={at(spot, "playground")} search={{ replay: spot.id } as never} className={buttonClass()}>
           <Play size={14} aria-hidden />
           {t("detail.replay")}
         </Link>

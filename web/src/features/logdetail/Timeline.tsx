@@ -10,15 +10,15 @@ import type { Spot } from "./body";
 
 const call = "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/logs/{id}/timeline";
 
+/** Colours of the parts; an attempt has that of its outcome. */
 const colours: Record<string, string> = {
-  receive: "bg-series-6",
-  cache: "bg-series-3",
-  attempt: "bg-series-1",
-  connect: "bg-series-5",
-  wait: "bg-series-2",
-  stream: "bg-series-1",
-  backoff: "bg-series-other",
-  deliver: "bg-series-4",
+  receive: "var(--series-6)",
+  cache: "var(--series-3)",
+  connect: "var(--series-5)",
+  wait: "var(--series-2)",
+  stream: "var(--series-1)",
+  backoff: "var(--series-other)",
+  deliver: "var(--series-4)",
 };
 
 const parts = ["connect", "wait", "stream"];
@@ -26,6 +26,10 @@ const parts = ["connect", "wait", "stream"];
 /** Which parts of attempts are worth a row of their own: those that took a visible share of the whole. */
 export function rowsOf(steps: Moment[]): Moment[] {
   return steps.filter((s) => !(parts.includes(s.name) && s.length_ms === 0));
+}
+
+function failed(step: Moment): boolean {
+  return step.note !== undefined || (step.status ?? 0) >= 400;
 }
 
 function nameOf(step: Moment): string {
@@ -48,7 +52,7 @@ export function Timeline({ spot, entry }: { spot: Spot; entry: Entry }) {
         <h3 className="font-medium">{t("detail.timeline")}</h3>
         <span className="num text-muted">{duration(line.duration_ms)}</span>
         <span className="ms-auto text-xs text-muted">
-          {t("detail.overhead")} <span className="num text-text">{duration(line.overhead_ms)}</span>
+          {t("detail.overhead")} <span className="num ms-1 text-text">{duration(line.overhead_ms)}</span>
         </span>
       </div>
       <ol className="flex flex-col">
@@ -77,8 +81,8 @@ function Bar({ step, whole, firstToken }: { step: Moment; whole: number; firstTo
   return (
     <span aria-hidden className="relative h-3 overflow-hidden rounded-sm bg-sunken">
       <span
-        className={classes("absolute inset-y-0 min-w-0.5 rounded-sm", step.name === "attempt" ? (step.note ? "bg-bad" : "bg-ok") : (colours[step.name] ?? "bg-control"), step.name === "backoff" && "opacity-60")}
-        style={{ insetInlineStart: `min(${at(step.start_ms)}, calc(100% - 2px))`, width: at(step.length_ms) }}
+        className="absolute inset-y-0 min-w-0.5 rounded-sm"
+        style={{ background: step.name === "attempt" ? (failed(step) ? "var(--bad)" : "var(--ok)") : (colours[step.name] ?? "var(--control)"), insetInlineStart: `min(${at(step.start_ms)}, calc(100% - 2px))`, width: at(step.length_ms) }}
       />
       {firstToken != null && <span className="absolute inset-y-0 w-0.5 bg-text" style={{ insetInlineStart: at(firstToken) }} />}
     </span>

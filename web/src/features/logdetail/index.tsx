@@ -31,13 +31,15 @@ interface Props {
   onClose?: () => void;
   /** Goes to the next (1) or the previous (-1) entry of the list. */
   onMove?: (step: 1 | -1) => void;
+  /** The entry was deleted; without it the panel is closed. */
+  onGone?: () => void;
 }
 
 const logCall = "GET /client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/logs/{id}";
 const tabs = ["talk", "request", "response", "headers", "stream", "attempts", "related"] as const;
 type TabName = (typeof tabs)[number];
 
-export default function LogPanel({ account, gateway, id, onClose, onMove }: Props) {
+export default function LogPanel({ account, gateway, id, onClose, onMove, onGone = onClose }: Props) {
   const spot: Spot = { account, gateway, id };
   const query = useCall(logCall, { ...spot }, { basis: "requests" });
   const entry = query.data?.result;
@@ -80,7 +82,7 @@ export default function LogPanel({ account, gateway, id, onClose, onMove }: Prop
           )
         ) : entry ? (
           <Stale stale={!current}>
-            <Detail spot={{ ...spot, id: entry.id }} entry={entry} onGone={onClose} />
+            <Detail spot={{ ...spot, id: entry.id }} entry={entry} onGone={onGone} />
           </Stale>
         ) : (
           <Skeleton lines={12} />

@@ -15,7 +15,7 @@ export default function LogDetailPage() {
   return (
     <Page title={t("detail.panel")} actions={<CopyAs path={path} cli={`sluice logs get ${id}`} />}>
       <div className="-mx-4 sm:mx-0 sm:rounded-lg sm:border sm:border-line sm:bg-surface">
-        <LogPanel {...place} id={id} onClose={() => void navigate({ to: at(place, "logs") })} />
+        <LogPanel {...place} id={id} onGone={() => void navigate({ to: at(place, "logs") })} />
       </div>
     </Page>
   );
