@@ -183,7 +183,7 @@ function Drawing({ title, t: times, lines, stack, format, time, zone, open, onZo
       <div ref={place} aria-hidden className="relative w-full" style={{ height }}>
         {empty && <p className="absolute inset-0 z-10 grid place-items-center text-muted">{t("analytics.empty")}</p>}
       </div>
-      <p aria-live="polite" className="num min-h-8 text-muted sm:min-h-4">
+      <p aria-live="polite" className="num min-h-4 truncate text-muted">
         {said}
       </p>
     </div>

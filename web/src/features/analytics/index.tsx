@@ -157,7 +157,7 @@ function Controls({ group, setGroup, compare, setCompare, basis, setBasis }: Con
   return (
     <div className="mb-4 flex flex-wrap items-center gap-x-5 gap-y-2">
       <label className="flex items-center gap-2">
-        <span className="text-muted">{t("analytics.group")}</span>
+        <span className="whitespace-nowrap text-muted">{t("analytics.group")}</span>
         <Select className="w-auto" value={meta ? "meta" : group} onChange={(e) => setGroup(e.target.value === "meta" ? "meta.user" : e.target.value)}>
           {groups.map((g) => (
             <option key={g} value={g}>
@@ -169,7 +169,7 @@ function Controls({ group, setGroup, compare, setCompare, basis, setBasis }: Con
       </label>
       {meta && <Input className="w-36" aria-label={t("analytics.metadataKey")} defaultValue={group.slice(5)} onBlur={(e) => setGroup(e.target.value.trim() ? `meta.${e.target.value.trim()}` : undefined)} />}
       <label className="flex items-center gap-2">
-        <span className="text-muted">{t("analytics.basis")}</span>
+        <span className="whitespace-nowrap text-muted">{t("analytics.basis")}</span>
         <Select className="w-auto" value={basis} onChange={(e) => setBasis(e.target.value)}>
           <option value="requests">{t("analytics.requests")}</option>
           <option value="attempts">{t("analytics.attempts")}</option>

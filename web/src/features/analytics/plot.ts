@@ -1,6 +1,7 @@
 // Drawing on the canvas, with uPlot: bars that lie on each other, or lines.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { locale } from "@/messages";
 import { stacked, type Line } from "./data";
 
 /** All that decides what a chart looks like. */
@@ -53,6 +54,17 @@ function seriesOf({ times, lines, stack }: Content): uPlot.Series[] {
   });
 }
 
+/** Writes the time of a tick: the day where it begins or where intervals are days, else the time of day. */
+function tickOf({ zone, times }: Content): (seconds: number) => string {
+  const long = times.length > 1 && Date.parse(times[1]!) - Date.parse(times[0]!) >= 86_400_000;
+  const day = new Intl.DateTimeFormat(locale(), { timeZone: zone, month: "short", day: "numeric" });
+  const clock = new Intl.DateTimeFormat(locale(), { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return (seconds) => {
+    const at = clock.format(seconds * 1000);
+    return long || at === "00:00" ? day.format(seconds * 1000) : at;
+  };
+}
+
 function options(width: number, content: Content, hooks: Hooks): uPlot.Options {
   const { stack, zone, open } = content;
   const axis: uPlot.Axis = { stroke: colour("muted"), font: "12px 'Geist Mono Variable', monospace", grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
@@ -60,11 +72,12 @@ function options(width: number, content: Content, hooks: Hooks): uPlot.Options {
     width,
     height,
     legend: { show: false },
+    padding: [6, 8, 0, 0],
     cursor: { sync: { key: "analytics" }, drag: { x: true, y: false, setScale: false }, points: { show: !stack } },
     tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone),
     scales: { y: { range: (_, __, high) => [0, high > 0 ? high * 1.08 : 1] } },
     axes: [
-      { ...axis, space: 70 },
+      { ...axis, space: 70, size: 28, values: (_, ticks) => ticks.map(tickOf(content)) },
       { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => hooks.format(v)) },
     ],
     series: [{}, ...seriesOf(content)],
