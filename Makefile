@@ -124,6 +124,10 @@ web-check: web ## the dashboard's types, lint, dead code, words, unit tests and 
 	@cd web && npx tsc && npx oxlint --quiet && npx knip && node scripts/words.mjs && \
 		npx vitest run --reporter=dot --reporter=json --outputFile=$(RESULTS)/web.json && node scripts/size.mjs
 
+.PHONY: shots
+shots: build ## pictures of every page of the dashboard in both themes, from sluice demo: web/e2e/shots
+	@cd web && SLUICE_BIN=$(CURDIR)/$(BIN) node e2e/shots.mjs
+
 .PHONY: web-e2e
 web-e2e: build ## the dashboard in a real browser against the binary
 	@echo "== dashboard in the browser"
