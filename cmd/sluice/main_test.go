@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 // scripts are in testdata; beside testscript's own commands they have:
 //
 //	serve [flags]           start a server on a free port; sets SLUICE_URL; its output goes to $WORK/serve.out
+//	demo [flags]            the same with made-up traffic
 //	stop [signal] [code]    end it (INT, 0) and check its exit code
 //	eventually re args…     run sluice until its stdout matches
 //	tail n args…            sluice logs tail until n lines have come, then Ctrl-C; they are in $WORK/tail.out
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "stop": stop, "eventually": eventually, "tail": tail,
+			"serve": serve, "demo": demo, "stop": stop, "eventually": eventually, "tail": tail,
 			"proxy": proxy, "cut": cut, "tail-begin": tailBegin, "tail-end": tailEnd,
 		},
 	})
@@ -158,14 +159,22 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("! serve: use exec sluice serve")
 	}
+	serveAs(ts, regexp.MustCompile(`(?s)Management +(http://\S+)/client/v4.*Waiting for`), append([]string{"serve"}, args...))
+}
+
+func demo(ts *testscript.TestScript, _ bool, args []string) {
+	serveAs(ts, regexp.MustCompile(`(?s)Dashboard +(http://\S+)/ui/.*Ctrl-C ends it`), append([]string{"demo"}, args...))
+}
+
+// serveAs starts a command that serves; re matches what it has printed when it is ready, and finds its address.
+func serveAs(ts *testscript.TestScript, re *regexp.Regexp, args []string) {
 	s := ts.Value(serverKey{}).(*server)
 	s.out = newOutput()
-	s.cmd, s.exited = start(ts, s.out, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	s.cmd, s.exited = start(ts, s.out, append(args, "--listen", "127.0.0.1:0")...)
 	var url string
-	re := regexp.MustCompile(`Management +(http://\S+)/client/v4`)
 	ready := func(text string) bool {
 		m := re.FindStringSubmatch(text)
-		if m == nil || !strings.Contains(text, "Waiting for") {
+		if m == nil {
 			return false
 		}
 		url = m[1]

@@ -23,4 +23,28 @@ import signin from "./en/signin";
 import status from "./en/status";
 import talk from "./en/talk";
 
-export default { analytics, budgets, copy, detail, filter, frame, gateways, grid, home, instance, jobs, json, keys, logs, origin, play, providers, range, settings, shell, signin, status, talk };
+export default {
+  analytics,
+  budgets,
+  copy,
+  detail,
+  filter,
+  frame,
+  gateways,
+  grid,
+  home,
+  instance,
+  jobs,
+  json,
+  keys,
+  logs,
+  origin,
+  play,
+  providers,
+  range,
+  settings,
+  shell,
+  signin,
+  status,
+  talk,
+};

@@ -24,4 +24,28 @@ import signin from "./zh/signin";
 import status from "./zh/status";
 import talk from "./zh/talk";
 
-export default { analytics, budgets, copy, detail, filter, frame, gateways, grid, home, instance, jobs, json, keys, logs, origin, play, providers, range, settings, shell, signin, status, talk } satisfies Language;
+export default {
+  analytics,
+  budgets,
+  copy,
+  detail,
+  filter,
+  frame,
+  gateways,
+  grid,
+  home,
+  instance,
+  jobs,
+  json,
+  keys,
+  logs,
+  origin,
+  play,
+  providers,
+  range,
+  settings,
+  shell,
+  signin,
+  status,
+  talk,
+} satisfies Language;
