@@ -9,7 +9,7 @@ import { t } from "@/messages";
 const shown = /^data:image\/(png|jpe?g|gif|webp|avif|bmp);base64,/i;
 
 export function Picture({ url, name }: { url: string; name?: string }) {
-  if (shown.test(url)) return <img src={url} alt={name || t("talk.image")} className="inline-block max-h-80 max-w-full rounded-md border border-line bg-sunken" />;
+  if (shown.test(url)) return <img src={url} alt={name || t("talk.image")} className="inline-block max-h-80 self-start max-w-full rounded-md border border-line bg-sunken" />;
   const safe = safeLink(url);
   if (safe) return <RemoteChip icon="image" href={safe.href} host={safe.host} name={name} />;
   return <Chip icon="image" text={name || t("talk.image")} note={sizeOf(url)} />;

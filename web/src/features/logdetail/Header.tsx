@@ -26,6 +26,8 @@ const logCall = "/client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/log
 export function Header({ spot, entry, onGone }: { spot: Spot; entry: Entry; onGone?: () => void }) {
   const [zone] = useZone();
   const outcome = outcomeOf(entry);
+  const when = dateTime(entry.created_at, zone);
+  const ago = relative(entry.created_at, zone);
   return (
     <header className="flex min-w-0 flex-col gap-2">
       <div className="flex items-start gap-2">
@@ -35,7 +37,7 @@ export function Header({ spot, entry, onGone }: { spot: Spot; entry: Entry; onGo
       {entry.error_text && !entry.success && <p className="rounded-md bg-bad-soft px-3 py-2 break-words text-bad">{entry.error_text}</p>}
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-muted">
         <span title={entry.created_at}>
-          {dateTime(entry.created_at, zone)} ({zone}), {relative(entry.created_at, zone)}
+          {when} ({zone}){ago === when ? "" : `, ${ago}`}
         </span>
         <span className="flex min-w-0 items-center gap-1">
           <code className="truncate">{entry.id}</code>

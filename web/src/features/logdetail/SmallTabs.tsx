@@ -23,7 +23,7 @@ function HeaderTable({ title, fields }: { title: string; fields: HeaderField[] }
   return (
     <section aria-label={title} className="min-w-0">
       <div className="flex items-center gap-1">
-        <h3 className="font-medium">{title}</h3>
+        <h2 className="font-medium">{title}</h2>
         {fields.length > 0 && <CopyButton text={fields.map((f) => `${f.name}: ${f.value}`).join("\n")} what={title} />}
       </div>
       {fields.length === 0 ? (

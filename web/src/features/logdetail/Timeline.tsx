@@ -49,7 +49,7 @@ export function Timeline({ spot, entry }: { spot: Spot; entry: Entry }) {
   return (
     <section aria-label={t("detail.timeline")} className="rounded-lg border border-line bg-surface p-3">
       <div className="mb-2 flex flex-wrap items-baseline gap-x-4 gap-y-1">
-        <h3 className="font-medium">{t("detail.timeline")}</h3>
+        <h2 className="font-medium">{t("detail.timeline")}</h2>
         <span className="num text-muted">{duration(line.duration_ms)}</span>
         <span className="ms-auto text-xs text-muted">
           {t("detail.overhead")} <span className="num ms-1 text-text">{duration(line.overhead_ms)}</span>
