@@ -24,7 +24,7 @@ const colours: Record<string, string> = {
 const parts = ["connect", "wait", "stream"];
 
 /** Which parts of attempts are worth a row of their own: those that took a visible share of the whole. */
-export function rowsOf(steps: Moment[]): Moment[] {
+function rowsOf(steps: Moment[]): Moment[] {
   return steps.filter((s) => !(parts.includes(s.name) && s.length_ms === 0));
 }
 

@@ -18,7 +18,7 @@ import type { Result } from "./run";
 export type View = "rendered" | "raw" | "diff";
 
 /** What an answer says, as one text: to be compared with another. */
-export function textOf(messages: Message[]): string {
+function textOf(messages: Message[]): string {
   return messages.flatMap((m) => m.parts.map((p) => (p.kind === "text" || p.kind === "refusal" || p.kind === "error" ? p.text : p.kind === "call" ? `${p.name}(${p.args})` : ""))).filter(Boolean).join("\n\n");
 }
 

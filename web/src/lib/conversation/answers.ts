@@ -143,7 +143,7 @@ function vectors(all: unknown[]): Part {
 }
 
 /** What an answer says went wrong, in any of the shapes that providers have for it. */
-export function failure(b: Json): Part[] {
+function failure(b: Json): Part[] {
   const e = b.error ?? (b.type === "error" || b.object === "error" ? b : undefined) ?? list(b.errors)[0];
   const inner = record(e);
   if (inner) {

@@ -93,7 +93,7 @@ export function partsOf(content: unknown): Part[] {
   return reader ? reader(part) : one({ kind: "json", value: part });
 }
 
-export function call(id: unknown, name: unknown, args: unknown): Part[] {
+function call(id: unknown, name: unknown, args: unknown): Part[] {
   return one({ kind: "call", id: asText(id), name: asText(name), args: asText(args) });
 }
 

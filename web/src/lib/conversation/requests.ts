@@ -14,7 +14,7 @@ const roles: Record<string, Role> = {
   tool: "tool", function: "tool", ipython: "tool",
 };
 
-export function roleOf(value: unknown): Role {
+function roleOf(value: unknown): Role {
   return roles[asText(value).toLowerCase()] ?? "user";
 }
 
