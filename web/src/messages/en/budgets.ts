@@ -15,7 +15,6 @@ export default {
   deleted: "Budget {id} deleted",
   saved: "Budget saved",
   readOnly: "This gateway is managed by the configuration file, and so are its budgets.",
-  ofAll: "all calls",
   sentence: "{who} may spend {limit} {window}{action}.",
   whoAll: "All calls together",
   whoSplit: "Each {keys}",

@@ -87,9 +87,4 @@ export default {
   domainNone: "No host name of its own",
   domainRemoved: "{name} removed",
   historyNone: "Nothing has been changed yet",
-  historyWhen: "When",
-  historyWho: "Who",
-  historyWhat: "What",
-  historyBefore: "Before",
-  historyAfter: "After",
 };

@@ -17,7 +17,6 @@ export default {
   deleted: "已删除预算 {id}",
   saved: "预算已保存",
   readOnly: "此网关由配置文件管理，其预算也是。",
-  ofAll: "所有调用",
   sentence: "{who}{window}可花费 {limit}{action}。",
   whoAll: "所有调用合计",
   whoSplit: "每个 {keys} ",

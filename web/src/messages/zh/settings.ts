@@ -89,9 +89,4 @@ export default {
   domainNone: "没有单独的主机名",
   domainRemoved: "已移除 {name}",
   historyNone: "尚无更改",
-  historyWhen: "时间",
-  historyWho: "操作者",
-  historyWhat: "操作",
-  historyBefore: "之前",
-  historyAfter: "之后",
 } satisfies Record<keyof typeof en, Message>;
