@@ -195,7 +195,48 @@ func (p *Provider) Finish(ctx context.Context, cookie sluice.Secret, query url.V
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.Nonce)) != 1 {
 		return Identity{}, errFlow("what the identity provider has answered belongs to another sign-in", nil)
 	}
-	return p.identity(id)
+	claims := map[string]json.RawMessage{}
+	if err := id.Claims(&claims); err != nil {
+		return Identity{}, errFlow("what the identity provider says of somebody cannot be read", err)
+	}
+	if err := fillClaims(ctx, provider, token, id, claims); err != nil {
+		return Identity{}, err
+	}
+	return p.identity(id, claims)
+}
+
+// fillClaims adds to the claims of an ID token without an e-mail address what the identity provider says of its
+// subject beside them, where it has an address for that. What the token says stays.
+func fillClaims(ctx context.Context, provider *oidc.Provider, token *oauth2.Token, id *oidc.IDToken, claims map[string]json.RawMessage) error {
+	if said(claims["email"]) || provider.UserInfoEndpoint() == "" {
+		return nil
+	}
+	info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	if err != nil {
+		return &sluice.Error{
+			Kind: sluice.KindForbidden, Msg: "the identity provider tells no e-mail address", Hint: "the scope email is needed; see the server's messages", Err: err,
+		}
+	}
+	if info.Subject != id.Subject { // OpenID Connect Core, 5.3.2: it may be somebody else's
+		return errFlow("what the identity provider says of somebody is of somebody else", nil)
+	}
+	more := map[string]json.RawMessage{}
+	if err := info.Claims(&more); err != nil {
+		return errFlow("what the identity provider says of somebody cannot be read", err)
+	}
+	for name, value := range more {
+		if !said(claims[name]) {
+			claims[name] = value
+		}
+	}
+	// Whether an address is verified goes with the address.
+	claims["email_verified"] = more["email_verified"]
+	return nil
+}
+
+// said reports whether a claim has a value.
+func said(claim json.RawMessage) bool {
+	return len(claim) > 0 && string(claim) != "null" && string(claim) != `""`
 }
 
 // tidy leaves out of an error what the identity provider wrote into its answer, which may hold anything.
@@ -215,29 +256,33 @@ func (t *truth) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// identity reads who a token proves, and what rules grant them.
-func (p *Provider) identity(id *oidc.IDToken) (Identity, error) {
-	var claims struct {
-		Email         string `json:"email"`
-		EmailVerified truth  `json:"email_verified"`
-		Name          string `json:"name"`
+// text reads a claim that is a text; "": it is none.
+func text(claim json.RawMessage) (s string) {
+	if json.Unmarshal(claim, &s) != nil {
+		return ""
 	}
-	if err := id.Claims(&claims); err != nil {
-		return Identity{}, errFlow("what the identity provider says of somebody cannot be read", err)
+	return s
+}
+
+// identity reads who a token proves by what is said of them, and what rules grant them.
+func (p *Provider) identity(id *oidc.IDToken, claims map[string]json.RawMessage) (Identity, error) {
+	var verified truth
+	if said(claims["email_verified"]) {
+		_ = verified.UnmarshalJSON(claims["email_verified"]) // never fails
 	}
-	email, err := cleanEmail(claims.Email)
+	email, err := cleanEmail(text(claims["email"]))
 	if err != nil {
 		return Identity{}, &sluice.Error{Kind: sluice.KindForbidden, Msg: "the identity provider tells no e-mail address", Hint: "the scope email, and a claim of this name, are needed"}
 	}
-	if !bool(claims.EmailVerified) && !p.config.Unverified {
+	if !bool(verified) && !p.config.Unverified {
 		return Identity{}, &sluice.Error{Kind: sluice.KindForbidden, Msg: "the identity provider has not verified the e-mail address", Hint: "oidc.unverified_emails lets such addresses in"}
 	}
 	domain := email[strings.LastIndexByte(email, '@')+1:]
 	if len(p.config.Domains) > 0 && !slices.Contains(p.config.Domains, domain) {
 		return Identity{}, &sluice.Error{Kind: sluice.KindForbidden, Msg: "e-mail addresses of this domain are not let in", Hint: "oidc.domains lists those that are"}
 	}
-	groups := p.groups(id)
-	who := Identity{Issuer: id.Issuer, Subject: id.Subject, Email: email, Name: claims.Name}
+	groups := p.groups(claims)
+	who := Identity{Issuer: id.Issuer, Subject: id.Subject, Email: email, Name: text(claims["name"])}
 	for _, r := range p.config.Rules {
 		if (r.Group == "" || slices.Contains(groups, r.Group)) && (r.Domain == "" || strings.EqualFold(r.Domain, domain)) {
 			who.Grants = append(who.Grants, r.Grant)
@@ -246,12 +291,8 @@ func (p *Provider) identity(id *oidc.IDToken) (Identity, error) {
 	return who, nil
 }
 
-// groups reads the groups of whom a token proves: a list, or one.
-func (p *Provider) groups(id *oidc.IDToken) []string {
-	var claims map[string]json.RawMessage
-	if id.Claims(&claims) != nil {
-		return nil
-	}
+// groups reads somebody's groups: a list, or one.
+func (p *Provider) groups(claims map[string]json.RawMessage) []string {
 	var list []string
 	if json.Unmarshal(claims[p.config.GroupsClaim], &list) == nil {
 		return list

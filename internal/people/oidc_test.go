@@ -30,6 +30,7 @@ type issuer struct {
 	code      string         // that is good, once
 	challenge string         // of PKCE, as the browser brought it
 	alg       string
+	info      map[string]any // what the userinfo endpoint says; nil: there is none
 }
 
 const clientID, clientSecret = "sluice", "client-secret"
@@ -43,7 +44,29 @@ func newIssuer(t *testing.T) *issuer {
 	i := &issuer{t: t, keys: key, alg: oidc.RS256}
 	discovery := &oidctest.Server{PublicKeys: []oidctest.PublicKey{{PublicKey: key.Public(), KeyID: "k", Algorithm: oidc.RS256}}}
 	mux := http.NewServeMux()
-	mux.Handle("/", discovery)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if i.info == nil || r.URL.Path != "/.well-known/openid-configuration" {
+			discovery.ServeHTTP(w, r)
+			return
+		}
+		found := httptest.NewRecorder()
+		discovery.ServeHTTP(found, r)
+		doc := map[string]any{}
+		if err := json.Unmarshal(found.Body.Bytes(), &doc); err != nil {
+			t.Error(err)
+		}
+		doc["userinfo_endpoint"] = i.URL + "/userinfo"
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(doc)
+	})
+	mux.HandleFunc("GET /userinfo", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer a" || len(i.info) == 0 {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(i.info)
+	})
 	mux.HandleFunc("POST /token", i.token)
 	i.Server = httptest.NewServer(mux)
 	t.Cleanup(i.Close)
@@ -139,6 +162,57 @@ func TestASignInByAnIdentityProvider(t *testing.T) {
 	i.code = back.Get("code") // an identity provider that takes a code twice
 	_, err = p.Finish(t.Context(), cookie, back, time.Now())
 	kind(t, "the same again", err, sluice.KindUnauthorized)
+}
+
+// TestAnAddressThatOnlyTheUserinfoEndpointTells: some identity providers leave it out of their ID tokens.
+func TestAnAddressThatOnlyTheUserinfoEndpointTells(t *testing.T) {
+	full := map[string]any{"sub": "s1", "email": "Cy@acme.example", "email_verified": true, "name": "Other", "groups": []string{"ops", "root"}}
+	with := func(name string, value any) map[string]any {
+		m := map[string]any{}
+		for k, v := range full {
+			m[k] = v
+		}
+		m[name] = value
+		return m
+	}
+	for name, c := range map[string]struct {
+		info map[string]any
+		kind sluice.Kind // of the refusal; 0: none
+	}{
+		"its address":              {full, 0},
+		"one of somebody else":     {with("sub", "s2"), sluice.KindUnauthorized},
+		"one that is not verified": {with("email_verified", false), sluice.KindForbidden},
+		"none":                     {with("email", ""), sluice.KindForbidden},
+		"another domain":           {with("email", "cy@evil.example"), sluice.KindForbidden},
+		"a refusal":                {map[string]any{}, sluice.KindForbidden},
+	} {
+		i := newIssuer(t)
+		i.info = c.info
+		p := i.provider()
+		address, cookie, err := p.Begin(t.Context(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The ID token's word on an address that it does not name counts for nothing.
+		who, err := p.Finish(t.Context(), cookie, i.signsIn(address, func(claims map[string]any) { delete(claims, "email") }), time.Now())
+		if c.kind != 0 {
+			kind(t, name, err, c.kind)
+			continue
+		}
+		if err != nil || who.Email != "cy@acme.example" || who.Name != "Cy" || len(who.Grants) != 2 {
+			t.Errorf("%s: %+v, %v", name, who, err)
+		}
+	}
+	i := newIssuer(t)
+	i.info = with("email", "other@acme.example")
+	p := i.provider()
+	address, cookie, err := p.Begin(t.Context(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who, err := p.Finish(t.Context(), cookie, i.signsIn(address, nil), time.Now()); err != nil || who.Email != "cy@acme.example" {
+		t.Errorf("the ID token has an address: %+v, %v", who, err)
+	}
 }
 
 func TestWhatProvesNobody(t *testing.T) {
