@@ -177,7 +177,7 @@ func (c *caller) may(s *Settings, rt Route, account, gateway string) error {
 		return c.member(rt, id)
 	case c.role < rt.Role:
 		return c.tooLittle(rt)
-	case c.token != nil && id != "" && !rt.Self:
+	case c.token != nil && id != "" && !rt.Self && !(rt.Sifted && gateway == ""):
 		return c.within(id, gateway)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,19 +17,19 @@ import (
 	"github.com/sluicehq/sluice/internal/price"
 )
 
-// jobRoutes are those of long work. A job belongs to an account; those of the whole process are shown to who
-// may see that.
+// jobRoutes are those of long work. A job belongs to an account, and perhaps to one gateway of it: then tokens for
+// that gateway see it, too. Those of the whole process are shown to who may see that.
 func jobRoutes() []route {
 	const jobs = scope + "/jobs"
 	return []route{
-		get(RoleViewer, jobs, "list-jobs", "List jobs, the newest first (ours)", handle((*server).listJobs)),
-		get(RoleViewer, jobs+"/{id}", "get-job", "Get a job (ours)", handle((*server).getJob)),
+		sifted(get(RoleViewer, jobs, "list-jobs", "List jobs, the newest first (ours)", handle((*server).listJobs))),
+		sifted(get(RoleViewer, jobs+"/{id}", "get-job", "Get a job (ours)", handle((*server).getJob))),
 		// What is exported holds what log entries and bodies hold.
-		opens(get(RoleEditor, jobs+"/{id}/result", "get-job-result", "Download the file that a job has left (ours)", handle((*server).getJobResult))),
-		edit(http.MethodPost, jobs+"/{id}/cancel", "cancel-job", "Cancel a job that has not ended (ours)", handle((*server).cancelJob)),
-		edit(http.MethodPost, jobs+"/{id}/resume", "resume-job", "Go on with a job that has failed or was canceled (ours)", handle((*server).resumeJob)),
+		sifted(opens(get(RoleEditor, jobs+"/{id}/result", "get-job-result", "Download the file that a job has left (ours)", handle((*server).getJobResult)))),
+		sifted(edit(http.MethodPost, jobs+"/{id}/cancel", "cancel-job", "Cancel a job that has not ended (ours)", handle((*server).cancelJob))),
+		sifted(edit(http.MethodPost, jobs+"/{id}/resume", "resume-job", "Go on with a job that has failed or was canceled (ours)", handle((*server).resumeJob))),
 		process(change(http.MethodPost, scope+"/backup", "start-backup", "Start a job that backs up the whole data directory (ours)", handle((*server).startBackup))),
-		edit(http.MethodDelete, jobs+"/{id}", "delete-job", "Remove a job that has ended, and its file (ours)", handle((*server).deleteJob)),
+		sifted(edit(http.MethodDelete, jobs+"/{id}", "delete-job", "Remove a job that has ended, and its file (ours)", handle((*server).deleteJob))),
 	}
 }
 
@@ -128,11 +129,23 @@ func (s *server) listJobs(ctx context.Context, in *listJobsInput) (*output[ListE
 	if err != nil {
 		return nil, err
 	}
-	list, err := jobs.List(ctx, job.Query{
+	c, q := callerOf(ctx), job.Query{
 		Account: a.ID, Process: mayProcess(ctx), Kind: in.Kind, State: job.State(in.State), Before: in.Cursor, Limit: in.PerPage + 1,
-	})
-	if err != nil {
-		return nil, err
+	}
+	var list []job.Job
+	for more := true; more && len(list) <= in.PerPage; {
+		found, err := jobs.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if more = len(found) == q.Limit; more {
+			q.Before = found[len(found)-1].ID
+		}
+		for i := range found {
+			if c.seesJob(&found[i]) {
+				list = append(list, found[i])
+			}
+		}
 	}
 	info := JobsInfo{PerPage: in.PerPage}
 	if len(list) > in.PerPage {
@@ -145,6 +158,12 @@ func (s *server) listJobs(ctx context.Context, in *listJobsInput) (*output[ListE
 	}
 	info.Count = len(views)
 	return listAnswer(views, info), nil
+}
+
+// seesJob reports whether c may see j, which is of an account that it may see: a token for some gateways sees the
+// jobs of these.
+func (c *caller) seesJob(j *job.Job) bool {
+	return c.token == nil || c.token.Gateways == nil || j.Gateway != "" && slices.Contains(c.token.Gateways, j.Gateway)
 }
 
 // jobs returns the runner of jobs.
@@ -185,7 +204,8 @@ func (s *server) findJob(ctx context.Context, p *JobPath) (*job.Runner, job.Job,
 		return nil, job.Job{}, err
 	}
 	j, err := jobs.Get(ctx, p.ID)
-	if err == nil && j.Account != a.ID && (j.Account != "" || !mayProcess(ctx)) {
+	other := j.Account != a.ID && (j.Account != "" || !mayProcess(ctx))
+	if err == nil && (other || !callerOf(ctx).seesJob(&j)) {
 		err = notFound("job not found")
 	}
 	return jobs, j, err

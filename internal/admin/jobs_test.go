@@ -217,3 +217,45 @@ func readReply(t *testing.T, r *http.Response) reply {
 	}
 	return v
 }
+
+// TestATokenForSomeGatewaysSeesTheirJobs, and no others: an account's, a process's and another gateway's are as
+// jobs that are not there.
+func TestATokenForSomeGatewaysSeesTheirJobs(t *testing.T) {
+	jobs := newJobs(t, job.Kind{Name: "hello", Run: greeter, AtOnce: 2})
+	b := newBench(t, func(d *Deps) { d.Jobs = jobs })
+	start := func(account, gateway string) string {
+		j, err := jobs.Start(t.Context(), job.Spec{Account: account, Gateway: gateway, Kind: "hello", Actor: "test", Input: map[string]string{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(j.ID)
+		return j.ID
+	}
+	first := start("default", "default")
+	hidden := []string{start("default", ""), start("default", "prod"), start("", "")}
+	last := start("default", "default")
+	_, value := b.token(func(n *auth.New) { n.Gateways, n.Permissions = []string{"default"}, auth.Edit })
+
+	v := b.as(value, http.MethodGet, jobsPath, "")
+	if got := fmt.Sprint(idsOf(v.items(t)), v.ResultInfo["next"]); got != fmt.Sprint([]string{last, first}, nil) {
+		t.Errorf("the list: %s", got)
+	}
+	v = b.as(value, http.MethodGet, jobsPath+"?per_page=1", "")
+	if got := fmt.Sprint(idsOf(v.items(t)), v.ResultInfo["next"]); got != fmt.Sprint([]string{last}, last) {
+		t.Errorf("the first page: %s", got)
+	}
+	v = b.as(value, http.MethodGet, jobsPath+"?per_page=1&cursor="+last, "")
+	if got := fmt.Sprint(idsOf(v.items(t)), v.ResultInfo["next"]); got != fmt.Sprint([]string{first}, nil) {
+		t.Errorf("the second page: %s", got)
+	}
+	for _, id := range hidden {
+		for _, call := range [][2]string{{http.MethodGet, ""}, {http.MethodGet, "/result"}, {http.MethodPost, "/cancel"}, {http.MethodDelete, ""}} {
+			if v := b.as(value, call[0], jobsPath+"/"+id+call[1], ""); v.status != http.StatusNotFound {
+				t.Errorf("%s %s: %d", call[0], call[1], v.status)
+			}
+		}
+	}
+	if v := b.as(value, http.MethodDelete, jobsPath+"/"+first, ""); v.status != http.StatusOK {
+		t.Errorf("its own: %d %+v", v.status, v.Errors)
+	}
+}

@@ -85,7 +85,7 @@ func (w who) want(r Route) int {
 		return elsewhere
 	case r.Persons && w.token, r.Process && !w.process:
 		return denied
-	case w.token && w.gateways != nil && ofAccount && !r.Self && (!ofGateway || !slices.Contains(w.gateways, "default")):
+	case w.token && w.gateways != nil && ofAccount && !r.Self && !r.Sifted && (!ofGateway || !slices.Contains(w.gateways, "default")):
 		return denied
 	case r.Role <= w.role, r.Bodies && w.bodies:
 		return open

@@ -25,6 +25,7 @@ type Route struct {
 	Public  bool // for everybody: who signs in has not done so yet. Role is RoleNone
 	Self    bool // it tells callers about themselves: for all who are known, whatever they may do. Role is RoleNone
 	Persons bool // it is about people: closed to gateway tokens, who could make themselves into one
+	Sifted  bool // it is of an account, and shows a token that is for some gateways what is of these
 	Bodies  bool // it shows stored bodies: viewers need to be allowed to
 	// Audited: what it does is in the audit log. A call that changed something leaves one entry there, whether
 	// its handler says more of it (server.audit) or not.
@@ -109,6 +110,12 @@ func ask(method, pattern, id, summary string, register func(*server, huma.API, h
 // opens makes rt one that shows a stored body, which is in the audit log.
 func opens(rt route) route {
 	rt.Audited, rt.Bodies = true, true
+	return rt
+}
+
+// sifted makes rt one that shows a token for some gateways what is of these.
+func sifted(rt route) route {
+	rt.Sifted = true
 	return rt
 }
 
