@@ -4,15 +4,16 @@ import { Circle, CircleCheck, CircleX } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { useCall } from "@/api/query";
 import type { Entry, MissView } from "@/api/types.gen";
-import { Snippet } from "@/components/Copy";
+import { CopyField, Snippet } from "@/components/Copy";
 import { StatusChip } from "@/components/Status";
 import { count, duration, money } from "@/lib/format";
 import { ofGateway, useLive } from "@/lib/live";
 import { at, usePlace } from "@/lib/place";
 import { t, type Key } from "@/messages";
 import { Button, buttonClass } from "@/ui/Button";
+import { Field, Input } from "@/ui/Field";
 import { gatewayURL, SnippetTabs } from "./Connect";
-import { causeKey, missesOf, runHere } from "./first";
+import { causeKey, missesOf, movedURL, oldExample, runHere } from "./first";
 import { ProviderKey } from "./ProviderKey";
 import type { Target } from "./snippets";
 
@@ -44,7 +45,7 @@ export function FirstRun({ onDone }: { onDone: () => void }) {
   return (
     <ol className="flex max-w-4xl flex-col gap-4">
       <Step n={1} title={t("home.step1")} state={target ? "done" : "waiting"} text={target ? t("home.keyChosen", { provider: shown.provider }) : t("home.keyWaiting")}>
-        <ProviderKey onChoose={(chosen) => setTarget({ ...chosen, gateway: shown.gateway })} />
+        <ProviderKey guarded={gateway?.authentication === true} onChoose={(chosen) => setTarget({ ...chosen, gateway: shown.gateway })} />
       </Step>
       <Step n={2} title={t("home.step2")} state={log || misses.length > 0 ? "done" : "waiting"} text={log || misses.length > 0 ? t("home.called") : t("home.callWaiting")}>
         <SnippetTabs target={shown} />
@@ -74,13 +75,29 @@ export function FirstRun({ onDone }: { onDone: () => void }) {
             <Button onClick={onDone}>{t("home.goOn")}</Button>
           </div>
         )}
-        {!ok && (
-          <p className="mt-3 text-xs text-muted">
-            {t("home.moving")} <code>{"sluice import cloudflare"}</code>
-          </p>
-        )}
+        {!ok && <Moving />}
       </Step>
     </ol>
+  );
+}
+
+/** For who comes from elsewhere: the old address gives the new one. */
+function Moving() {
+  const place = usePlace();
+  const [old, setOld] = useState("");
+  const moved = movedURL(old, gatewayURL(place));
+  return (
+    <details className="mt-3">
+      <summary className="text-muted">{t("home.moving")}</summary>
+      <div className="mt-2 flex flex-col gap-2">
+        <Field label={t("home.oldURL")} error={old && !moved ? t("home.oldWrong") : undefined}>
+          {(control) => <Input {...control} value={old} onChange={(e) => setOld(e.target.value)} placeholder={oldExample} autoComplete="off" spellCheck={false} />}
+        </Field>
+        {moved && <CopyField text={moved} what={t("home.newURL")} />}
+        <p className="text-xs text-muted">{t("home.movingText")}</p>
+        <CopyField text="sluice import cloudflare --from-account ACCOUNT --dry-run" what={t("copy.cli")} />
+      </div>
+    </details>
   );
 }
 

@@ -15,7 +15,7 @@ type Chosen = Omit<Target, "gateway">;
 
 const found = "/client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/found-keys" as const;
 
-export function ProviderKey({ onChoose }: { onChoose: (chosen: Chosen) => void }) {
+export function ProviderKey({ guarded, onChoose }: { guarded: boolean; onChoose: (chosen: Chosen) => void }) {
   const place = usePlace();
   const session = useSession();
   const keys = useCall(`GET ${found}`, place, undefined, { enabled: session?.process === true });
@@ -42,6 +42,15 @@ export function ProviderKey({ onChoose }: { onChoose: (chosen: Chosen) => void }
       setError(failure);
     } finally {
       setBusy("");
+    }
+  };
+  const echo = async () => {
+    setError(undefined);
+    try {
+      onChoose({ provider: "echo", token: guarded ? await newToken(place) : undefined });
+    } catch (failure) {
+      if (!(failure instanceof ApiError)) throw failure;
+      setError(failure);
     }
   };
   const paste = (e: FormEvent) => {
@@ -90,7 +99,7 @@ export function ProviderKey({ onChoose }: { onChoose: (chosen: Chosen) => void }
       {said && <Banner tone="ok">{said}</Banner>}
       <div className="flex flex-wrap gap-2">
         <Button onClick={() => onChoose({ provider })}>{t("home.skip")}</Button>
-        <Button onClick={() => onChoose({ provider: "echo" })}>{t("home.echo")}</Button>
+        <Button onClick={() => void echo()}>{t("home.echo")}</Button>
       </div>
     </div>
   );

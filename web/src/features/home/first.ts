@@ -41,3 +41,13 @@ export async function runHere(place: Place, target: Target): Promise<void> {
   const url = `${prefix}/v1/${encodeURIComponent(place.account)}/${encodeURIComponent(place.gateway)}/${path}`;
   await fetch(url, { method: "POST", headers, body: JSON.stringify(body), credentials: "omit" }).then((answer) => answer.text(), () => "");
 }
+
+/** How an address of Cloudflare AI Gateway looks. */
+export const oldExample = "https://gateway.ai.cloudflare.com/v1/{account}/{gateway}/openai";
+
+/** The address here of what an address of Cloudflare AI Gateway led to; undefined where it is none. */
+export function movedURL(old: string, gateway: string): string | undefined {
+  const found = /^(?:https?|wss?):\/\/gateway\.ai\.cloudflare\.com\/v1\/[^/\s]+\/[^/\s]+(\/\S*)?$/i.exec(old.trim());
+  if (!found) return undefined;
+  return (old.trim().toLowerCase().startsWith("ws") ? gateway.replace(/^http/, "ws") : gateway) + (found[1] ?? "");
+}
