@@ -146,7 +146,11 @@ func (x *exchange) routeTo(s *step, name string, stream bool, from translate.Dia
 			Hint: "the part of model before the first / is a provider: docs/providers.md lists them",
 		}
 	}
-	to, path, query, missing, ok := p.Call(from, model, stream, x.storedKey(p, s.control.alias))
+	key := x.storedKey(p, s.control.alias)
+	to, path, query, missing, ok := p.Call(from, model, stream, key)
+	if !ok && translate.Reads(from) {
+		to, path, query, missing, ok = p.Call(translate.Chat, model, stream, key) // in its own dialect
+	}
 	switch {
 	case !ok:
 		return &sluice.Error{
@@ -185,7 +189,7 @@ func (x *exchange) storedKey(p *provider.Provider, alias string) *credential.Key
 // written is the request in the provider's dialect. One that is in it already keeps its bytes.
 func (x *exchange) written(s *step, from translate.Dialect) (*translate.Call, error) {
 	target := translate.Target{Dialect: s.unified.Dialect, Provider: s.provider.Slug, Model: s.model, Edits: &s.unified.Edits}
-	if from == target.Dialect && (!target.Edits.Anew || translate.Passes(from)) {
+	if from == target.Dialect && (!target.Edits.Anew || from != translate.Chat) {
 		call, filter, err := translate.Splice(s.query, target, &s.unified.Edits)
 		if err == nil && filter {
 			s.answer = &call.Context
@@ -248,6 +252,9 @@ func presented(p *provider.Provider, h sluice.Header) sluice.Header {
 func answerID(d translate.Dialect, id string) string {
 	if d == translate.Messages {
 		return "msg_" + strings.ReplaceAll(id, "-", "")
+	}
+	if d == translate.Responses {
+		return "resp_" + strings.ReplaceAll(id, "-", "")
 	}
 	return "chatcmpl-" + id
 }

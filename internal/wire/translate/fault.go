@@ -11,6 +11,9 @@ import (
 
 // faultOf is an error of a status, in OpenAI's words.
 func faultOf(status int, message string) *Fault {
+	if message == "" {
+		message = "the provider answered with an error and does not say which"
+	}
 	f := &Fault{Status: status, Type: "server_error", Message: message}
 	switch status {
 	case 400, 422:

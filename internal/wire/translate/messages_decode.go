@@ -43,7 +43,7 @@ func decodeMessages(body []byte) (*Request, error) {
 	if c.err == nil && !messages.Exists() {
 		c.bad("messages", "is missing")
 	}
-	c.unmark()
+	c.r.unmark()
 	c.r.arrange(&c.reader)
 	return c.r, c.failed()
 }
@@ -333,9 +333,9 @@ func unmarkThought(s string) *Thought {
 }
 
 // unmark gives calls their signatures back.
-func (c *messagesReader) unmark() {
-	for i := range c.r.Messages {
-		m := &c.r.Messages[i]
+func (r *Request) unmark() {
+	for i := range r.Messages {
+		m := &r.Messages[i]
 		kept := m.Parts[:0:0]
 		signatures := map[string]string{}
 		for _, p := range m.Parts {

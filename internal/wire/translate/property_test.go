@@ -162,9 +162,12 @@ type failer interface {
 
 // legal checks the grammar of a stream.
 func legal(t failer, d Dialect, stream string) {
-	if d == Messages {
+	switch d {
+	case Messages:
 		legalMessages(t, stream)
-	} else {
+	case Responses:
+		legalResponses(t, stream)
+	default:
 		legalChunks(t, stream)
 	}
 }
@@ -331,8 +334,9 @@ func FuzzRequests(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	f.Add([]byte(`{"model":"m","instructions":"i","input":[{"type":"reasoning","summary":[{"text":"t"}],"encrypted_content":"x"},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":[{"type":"input_image","image_url":"https://x"}]}],"text":{"format":{"type":"json_schema","name":"n","schema":{}}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, from := range []Dialect{Chat, Messages} {
+		for _, from := range []Dialect{Chat, Messages, Responses} {
 			for _, to := range encoders() {
 				r, err := Decode(from, body)
 				if err == nil {
@@ -357,10 +361,12 @@ func FuzzAnswers(f *testing.F) {
 	f.Add([]byte("data: {\"type\":\"message_start\",\"message\":{\"id\":\"x\"}}\n\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"name\":\"f\",\"id\":\"i\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n"), 3)
 	f.Add([]byte(`data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]},"finish_reason":"stop"}]}`+"\n\ndata: [DONE]\n\n"), 9)
 	f.Add([]byte(`[{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}},{"text":"x","thoughtSignature":"y"}]},"finishReason":"STOP"}]}]`), 1)
+	f.Add([]byte(`{"error":{}}`), 2)
+	f.Add([]byte(`{"message":null}`), 2)
 	f.Fuzz(func(t *testing.T, answer []byte, cut int) {
 		cut = max(cut, 1)
 		for _, from := range decoders() {
-			for _, to := range []Dialect{Chat, Messages} {
+			for _, to := range []Dialect{Chat, Messages, Responses} {
 				whole, whatWhole := translated(from, to, answer, len(answer)+1)
 				pieces, whatPieces := translated(from, to, answer, cut)
 				if strip(whole) != strip(pieces) || whatWhole != whatPieces {

@@ -27,7 +27,8 @@ const (
 	Cohere   Dialect = "cohere"   // Cohere's v2 chat: https://docs.cohere.com/reference/chat
 )
 
-// Dialects that only pass: a provider that does not speak them cannot be called in them.
+// Dialects of clients. Providers that speak them get what the client sent; others are called in their own where
+// there is a translation: of Responses there is, of Embeddings not.
 const (
 	Responses  Dialect = "responses"  // OpenAI's Responses: https://platform.openai.com/docs/api-reference/responses
 	Embeddings Dialect = "embeddings" // OpenAI's embeddings: https://platform.openai.com/docs/api-reference/embeddings
@@ -64,12 +65,14 @@ func codecOf(d Dialect) *codec {
 		return converseCodec()
 	case Cohere:
 		return cohereCodec()
+	case Responses:
+		return responsesCodec()
 	}
 	return nil
 }
 
-// Passes reports whether requests of d only pass: there is no translation of them.
-func Passes(d Dialect) bool { return codecOf(d) == nil }
+// Reads reports whether requests of d can be translated for other dialects.
+func Reads(d Dialect) bool { c := codecOf(d); return c != nil && c.decode != nil }
 
 // Call is a request in the target's dialect.
 type Call struct {
