@@ -138,3 +138,11 @@ test("feedback is kept, and can be undone; an entry that is gone says so", async
   expect((await violations(page)).filter((v) => !v.includes(".md"))).toEqual([]);
   await page.context().close();
 });
+
+test("why the cache did not answer is told beside the nearest request", async () => {
+  const answer = await stack.chat({ text: "What is the longest river?" });
+  const page = await open(answer.headers.get("cf-aig-log-id")!);
+  await page.getByRole("button", { name: "Why?" }).click();
+  await page.getByText(/the cache is off/).waitFor();
+  await page.context().close();
+});
