@@ -306,7 +306,7 @@ func TestGeneratedPagesAreCurrent(t *testing.T) {
 		t.Fatal(r)
 	}
 	pages, err := os.ReadDir(dir)
-	if err != nil || len(pages) != 4 {
+	if err != nil || len(pages) != 5 {
 		t.Fatal(pages, err)
 	}
 	for _, p := range pages {
