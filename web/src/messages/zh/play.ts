@@ -2,7 +2,7 @@ import type { Message } from "..";
 import type en from "../en/play";
 
 export default {
-  title: "试验场",
+  title: "演练场",
   run: "运行",
   runKey: "运行（Ctrl 或 ⌘ 加 Enter）",
   stop: "停止",
