@@ -354,7 +354,7 @@ func TestOtherPathsOfTheUnifiedEndpoint(t *testing.T) {
 	if resp.StatusCode != 200 || got.path != "/v1/responses" || got.body != `{"model":"gpt-5","input":"x","stream":true}` {
 		t.Errorf("%d %s; upstream got %+v", resp.StatusCode, body, got)
 	}
-	resp, body, _ = g.Do("POST", "compat/responses", nil, strings.NewReader(`{"model":"anthropic/claude-haiku-4-5","input":"x","stream":true}`))
+	_, body, _ = g.Do("POST", "compat/responses", nil, strings.NewReader(`{"model":"anthropic/claude-haiku-4-5","input":"x","stream":true}`))
 	if got.path != "/v1/messages" || !strings.Contains(got.body, `"content":[{"type":"text","text":"x"}]`) {
 		t.Errorf("upstream got %+v; %s", got, body)
 	}
