@@ -128,6 +128,10 @@ web-check: web ## the dashboard's types, lint, dead code, words, unit tests and 
 shots: build ## pictures of every page of the dashboard in both themes, from sluice demo: web/e2e/shots
 	@cd web && SLUICE_BIN=$(CURDIR)/$(BIN) node e2e/shots.mjs
 
+.PHONY: web-measure
+web-measure: build ## times, frames and memory of the dashboard's list with 100,000 rows; asserts nothing
+	@cd web && SLUICE_BIN=$(CURDIR)/$(BIN) node e2e/measure.mjs
+
 .PHONY: web-e2e
 web-e2e: build ## the dashboard in a real browser against the binary
 	@echo "== dashboard in the browser"
