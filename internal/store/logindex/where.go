@@ -125,6 +125,12 @@ func (p *part) match(ctx context.Context, kind textKind, key string, fn func(str
 	if m.upTo == last {
 		return m.ids, nil
 	}
+	// An index knows the texts of each kind but the metadata, and most texts are metadata. From a text on that was looked
+	// at it is better to read on.
+	where := "id > ? AND id <= ? AND +kind = ?"
+	if m.upTo == 0 && kind != textMeta {
+		where = "+id > ? AND +id <= ? AND kind = ? AND kind <> 10"
+	}
 	ids := slices.Clip(m.ids)
 	err := all(ctx, p.read, func(r *sql.Rows) error {
 		var id int64
@@ -134,7 +140,7 @@ func (p *part) match(ctx context.Context, kind textKind, key string, fn func(str
 			ids = append(ids, id)
 		}
 		return err
-	}, "SELECT id, text FROM texts WHERE id > ? AND id <= ? AND +kind = ?", m.upTo, last, int64(kind))
+	}, "SELECT id, text FROM texts WHERE "+where, m.upTo, last, int64(kind))
 	if err != nil {
 		return nil, fmt.Errorf("texts of %s: %w", dayName(p.day), err)
 	}
