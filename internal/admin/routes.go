@@ -71,6 +71,7 @@ func routes() []route {
 		runTokenRoutes(),
 		auditRoutes(),
 		jobRoutes(),
+		dbRoutes(),
 		exportRoutes(),
 		repriceRoutes(),
 		deleteJobRoutes(),

@@ -32,5 +32,5 @@ func (a *App) jobKinds(c *config.Config) []job.Kind {
 		Log: a.log, Index: a.index, Database: a.db, Counts: []upkeep.Counts{a.limits, a.spend}, MasterKey: cmp.Or(c.Vault.KeyFile, filepath.Join(c.DataDir, "master.key")),
 		Version: a.options.Version,
 	}
-	return append(admin.JobKinds(a.log, func(account string) *price.Catalogue { return a.book.Load().Of(account) }), data.Backup())
+	return append(admin.JobKinds(a.log, func(account string) *price.Catalogue { return a.book.Load().Of(account) }), data.Backup(), data.Check(), data.Compact())
 }

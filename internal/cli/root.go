@@ -58,7 +58,7 @@ func (a *commands) root() *cobra.Command {
 	root.AddCommand(
 		a.serveCommand(), a.demoCommand(), a.openCommand(), a.statusCommand(), a.doctorCommand(), a.endpointsCommand(), a.chatCommand(),
 		a.gatewayCommand(), a.authCommand(), a.memberCommand(), a.auditCommand(), a.providerCommand(), a.routeCommand(), a.apiCommand(), a.importCommand(), a.keysCommand(), a.logsCommand(), a.statsCommand(), a.cacheCommand(), a.budgetCommand(), a.priceCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.docsCommand(),
-		a.jobCommand(), a.backupCommand(), a.restoreCommand(),
+		a.jobCommand(), a.backupCommand(), a.restoreCommand(), a.dbCommand(),
 	)
 	a.completeFlags(root)
 	root.Example = "sluice serve\nsluice chat \"Hello, Sluice\"\nsluice logs tail 'status:error'"

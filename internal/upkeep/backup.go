@@ -17,22 +17,27 @@ import (
 // KindBackup is the kind of jobs that write a backup.
 const KindBackup = "backup"
 
-// Log is what a backup needs of the log; *reqlog.Log is one.
+// Log is what upkeep needs of the log; *reqlog.Log is one.
 type Log interface {
+	CheckSegments(ctx context.Context, progress func(bytes int64), damaged func(reqlog.Damage)) (segments int, err error)
 	CompleteUntil(ctx context.Context) (time.Time, error)
 	Hold() (release func())
 	LinkSegments(dir string) ([]reqlog.SegmentFile, error)
 	Stats() reqlog.Stats
 }
 
-// Index is what a backup needs of the log's index; *logindex.Index is one.
+// Index is what upkeep needs of the log's index; *logindex.Index is one.
 type Index interface {
+	Check(ctx context.Context, progress func(bytes int64), damaged func(file, what string)) (files int, rows int64, err error)
+	Compact(ctx context.Context, progress func(bytes int64)) (files int, freed int64, err error)
 	Copy(ctx context.Context, dir string, progress func(bytes int64)) error
 	Size(ctx context.Context) (rows, bytes int64, err error)
 }
 
-// Database is what a backup needs of the database of settings; *sqlstore.DB is one.
+// Database is what upkeep needs of the database of settings; *sqlstore.DB is one.
 type Database interface {
+	Check(ctx context.Context, damaged func(what string)) error
+	Compact(ctx context.Context) error
 	Copy(ctx context.Context, to string) error
 }
 
