@@ -64,11 +64,11 @@ func TestChartsEqualTheLogsBehindThem(t *testing.T) {
 	for _, chart := range []struct{ group, field, q, source string }{
 		{"", "", "", "rollups"},
 		{"provider", "provider", "", "rollups"},
-		{"status", "status", "provider:openai", "rows"},
+		{"status", "status", "provider:openai", "rollups"},
 		{"status", "status", "", "rollups"},
 		{"model", "model", "provider:openai", "rollups"},
 		{"error_type", "error_type", "-provider:anthropic", "rollups"},
-		{"provider", "provider", "status:error", "rows"},
+		{"provider", "provider", "status:error", "rollups"},
 		{"", "", "status:error,429 cached:no", "rollups"},
 		{"model", "model", "meta.team:a cost:>0.0005", "rows"},
 		{"key", "key", "key:ci", "rollups"},

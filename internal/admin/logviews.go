@@ -152,6 +152,9 @@ func (s *server) countBy(ctx context.Context, chosen *logsQuery, about *Counted,
 	}
 	counts, err := s.countRolledUp(ctx, q)
 	if errors.Is(err, reqlog.ErrNotRolledUp) {
+		counts, err = s.countQuarters(ctx, q)
+	}
+	if errors.Is(err, reqlog.ErrNotRolledUp) {
 		var rows reqlog.RowCounts
 		rows, err = s.Log.CountRows(ctx, q)
 		counts = rows.Counts
@@ -197,6 +200,62 @@ func (s *server) countRolledUp(ctx context.Context, q reqlog.CountQuery) ([]reql
 		}
 	}
 	return counts, nil
+}
+
+// rollupQuarter is what some roll-ups know of time.
+const rollupQuarter = 15 * time.Minute
+
+// countQuarters counts whole quarters of an hour from roll-ups, and what lies before the first by its rows, as long as
+// all that happened there has a row.
+func (s *server) countQuarters(ctx context.Context, q reqlog.CountQuery) ([]reqlog.RowCount, error) {
+	edge := q
+	edge.To = q.From.Add(rollupQuarter - time.Nanosecond).Truncate(rollupQuarter)
+	if q.Every != 0 || !edge.From.Before(edge.To) || !edge.To.Before(q.To) {
+		return nil, reqlog.ErrNotRolledUp
+	}
+	q.From = edge.To
+	counts, err := s.countRolledUp(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Log.CountRows(ctx, edge)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := s.allStored(ctx, edge)
+	if err != nil {
+		return nil, err
+	}
+	if rows.Partial || !stored {
+		return nil, reqlog.ErrNotRolledUp
+	}
+	for _, one := range rows.Counts {
+		i := slices.IndexFunc(counts, func(have reqlog.RowCount) bool { return have.Value == one.Value })
+		if i < 0 {
+			counts = append(counts, one)
+		} else {
+			counts[i].Rows += one.Rows
+		}
+	}
+	return counts, nil
+}
+
+// allStored reports whether all requests of a range have rows. A minute that the range begins within counts as whole.
+func (s *server) allStored(ctx context.Context, q reqlog.CountQuery) (bool, error) {
+	q.Filter, q.Field, q.Key, q.From = reqlog.Filter{}, reqlog.FieldOutcome, "", q.From.Truncate(time.Minute)
+	rows, err := s.Log.CountRows(ctx, q)
+	if err != nil || rows.Partial {
+		return false, err
+	}
+	totals, err := s.Log.Totals(ctx, reqlog.TotalsQuery{Account: q.Account, Gateway: q.Gateway, From: q.From, To: q.To, NoTimes: true})
+	var n int64
+	for _, one := range rows.Counts {
+		n -= one.Rows
+	}
+	for i := range totals {
+		n += totals[i].Requests
+	}
+	return n == 0, err
 }
 
 // FacetsInput are the parameters of facets.

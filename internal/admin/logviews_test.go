@@ -107,10 +107,11 @@ func TestBars(t *testing.T) {
 func TestFacets(t *testing.T) {
 	b := outcomes(t)
 	for query, want := range map[string]string{
-		"field=provider&range=1h":        "rollups 12 [{openai 10} {anthropic 2}] 0",
-		"field=outcome&range=1h&limit=2": "rollups 12 [{blocked 2} {cached 2}] 8",
-		"field=ua":                       "rows 12 [{agent 0 4} {agent 1 4} {agent 2 4}] 0",
-		"field=ua&q=provider:anthropic":  "rows 2 [{agent 2 2}] 0",
+		"field=provider&range=1h":                                      "rollups 12 [{openai 10} {anthropic 2}] 0",
+		"field=outcome&range=1h&limit=2":                               "rollups 12 [{blocked 2} {cached 2}] 8",
+		"field=provider&range=1h&q=status:error":                       "rollups 6 [{openai 4} {anthropic 2}] 0",
+		"field=ua":                                                     "rows 12 [{agent 0 4} {agent 1 4} {agent 2 4}] 0",
+		"field=ua&q=provider:anthropic":                                "rows 2 [{agent 2 2}] 0",
 		"field=status&q=" + url.QueryEscape("path:chat* status:error"): "rows 6 [{403 2} {429 2} {500 2}] 0",
 		"field=meta.session_id&limit=1":                                "rows 12 [{s0 2}] 10",
 		"field=stream":                                                 "rows 12 [{no 12}] 0",

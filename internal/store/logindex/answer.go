@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ func answerables() []answerable {
 		{questionGateway, []dimension{byGateway}},
 		{questionTarget, []dimension{byProvider, byModel}},
 		{questionFault, []dimension{byProvider, byFault}},
+		{questionCourse, []dimension{byOutcome, byProvider, byModel}},
 	}
 }
 
@@ -165,12 +167,24 @@ func (t *totaling) find(wanted []dimension) bool {
 		return slices.Contains(t.x.metadata, t.key)
 	}
 	for _, a := range answerables() {
+		if a.question == questionCourse && (t.times || !t.quarters(time.Now())) {
+			continue // it knows neither times nor minutes
+		}
 		if !slices.ContainsFunc(wanted, func(d dimension) bool { return !slices.Contains(a.tells, d) }) {
 			t.question = a.question
 			return true
 		}
 	}
 	return false
+}
+
+// quarters reports whether the intervals are of whole quarters of an hour; the last may end now.
+func (t *totaling) quarters(now time.Time) bool {
+	ends := t.edges
+	if t.to() >= now.UnixMilli()/minuteMillis {
+		ends = ends[:len(ends)-1]
+	}
+	return !slices.ContainsFunc(ends, func(at int64) bool { return at%grainQuarter != 0 })
 }
 
 // read adds a piece to the sums: day by day where the days' files must be asked, and at once for
@@ -194,7 +208,7 @@ func (t *totaling) read(ctx context.Context, one piece) error {
 		if part.from >= part.to {
 			continue
 		}
-		if d.minutes == noMinutes || d.minutes == totalMinutes && t.question != questionTotal {
+		if d.minutes == noMinutes || d.minutes == totalMinutes && t.question != questionTotal || t.question == questionCourse {
 			part.grain = max(part.grain, grainQuarter)
 		}
 		if d.sealed && part.grain != grainMinute && part.grain == stretch.grain {
@@ -321,7 +335,11 @@ func gatewayScopes(ctx context.Context, f *file, account string) ([]fileScope, e
 // readScope adds a scope's cells.
 func (t *fileTotaling) readScope(ctx context.Context, question, scope int32) error {
 	questions := []int32{question}
-	if t.charges {
+	if t.charges && question == questionCourse {
+		if err := t.noCharges(ctx, scope); err != nil {
+			return err
+		}
+	} else if t.charges {
 		questions = append(questions, questionCharge)
 	}
 	if t.attempts {
@@ -339,6 +357,22 @@ func (t *fileTotaling) readScope(ctx context.Context, question, scope int32) err
 		}
 	}
 	return nil
+}
+
+// noCharges holds that there are none of other models: which outcome they are of, nobody knows.
+func (t *fileTotaling) noCharges(ctx context.Context, scope int32) error {
+	found := false
+	if t.pending != nil {
+		t.pending.each(questionCharge, scope, func(int64, int32, *cell) { found = true })
+	}
+	err := t.stored.each(ctx, group{questionCharge, scope}, t.one, func(int64, int32, []byte) error {
+		found = true
+		return nil
+	})
+	if found && err == nil {
+		err = reqlog.ErrNotRolledUp
+	}
+	return err
 }
 
 func (t *fileTotaling) readPending(ctx context.Context, question, scope int32, counts bool) (err error) {
@@ -477,6 +511,13 @@ func (t *fileTotaling) tell(ctx context.Context, question, value int32, e *sluic
 		e.Provider, e.Model = first, second
 	case questionFault:
 		e.Provider, e.ErrorKind = first, second
+	case questionCourse:
+		n, err := strconv.Atoi(first)
+		if err != nil {
+			return false, errCell
+		}
+		outcome(n).tell(e)
+		e.Provider, e.Model, _ = strings.Cut(second, pairSeparator)
 	default:
 		if value != 0 {
 			e.Metadata = []sluice.MetaValue{{Key: t.key, Value: text}}

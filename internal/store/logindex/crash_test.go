@@ -102,11 +102,14 @@ func (h *history) check(t *rapid.T, x *Index) {
 	}
 	all := slices.Collect(maps.Values(h.counted))
 	for _, gateway := range []string{"", "main"} {
-		for _, group := range []reqlog.Group{reqlog.GroupNone, reqlog.GroupModel, reqlog.GroupOutcome, reqlog.GroupErrorType, reqlog.GroupMeta("team")} {
+		for _, group := range []reqlog.Group{reqlog.GroupNone, reqlog.GroupModel, reqlog.GroupOutcome, reqlog.GroupStatus, reqlog.GroupErrorType, reqlog.GroupMeta("team")} {
 			for i, every := range []time.Duration{15 * time.Minute, 6 * time.Hour, 96 * time.Hour} { // whole days are read in one sum
 				q := reqlog.TotalsQuery{Account: "acme", Gateway: gateway, Group: group, Every: every, PerAttempt: i == 1, Sum: i == 0}
-				if group == reqlog.GroupErrorType {
+				switch group {
+				case reqlog.GroupErrorType:
 					q.Then = []reqlog.Group{reqlog.GroupProvider}
+				case reqlog.GroupStatus:
+					q.Then, q.NoTimes = []reqlog.Group{reqlog.GroupProvider}, true
 				}
 				q.From, q.To = noon().Add(-48*time.Hour), noon().Add(48*time.Hour)
 				got, err := x.Totals(ctx, q)

@@ -68,7 +68,7 @@ func FuzzReadDelta(f *testing.F) {
 	s.set(&sluice.LogEntry{Timeline: sluice.Timeline{End: time.Hour}}, false)
 	c.add(&s, -3)
 	key := kindKey{at: 29_000_000, scopes: scopeIDs{1, 2, 3}, provider: 4, model: spilled, outcome: 200, fault: 7, attempts: true}
-	f.Add(appendDelta(nil, []kindSum{{kindKey: key, others: 5, target: 9, faultPair: 10, cell: *c}}, map[cellKey]*cell{{20, 2, -1, 29_000_000}: c}))
+	f.Add(appendDelta(nil, []kindSum{{kindKey: key, others: 5, told: told{target: 9, faultPair: 10, course: 11}, cell: *c}}, map[cellKey]*cell{{20, 2, -1, 29_000_000}: c}))
 	f.Add([]byte{deltaCells, 2, 2, 2, 2, 0, 0, 255, 255, 255, 255, 15})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		once, twice := newPending(), newPending()

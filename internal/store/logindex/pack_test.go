@@ -78,6 +78,8 @@ func totalsQueries(t *testing.T, from time.Time) (list []reqlog.TotalsQuery) {
 				{Group: reqlog.GroupModel, Then: []reqlog.Group{reqlog.GroupProvider}, Gateway: "side"},
 				{Group: reqlog.GroupOutcome, NoTimes: true},
 				{Group: reqlog.GroupGateway, Filter: filter},
+				{Group: reqlog.GroupOutcome, Filter: filter, NoTimes: true},
+				{Group: reqlog.GroupModel, Then: []reqlog.Group{reqlog.GroupStatus}, Gateway: "main", NoTimes: true},
 				{Group: reqlog.GroupMeta("team"), PerAttempt: true},
 			} {
 				q.Account, q.Every, q.Sum = "acme", every, true

@@ -72,6 +72,7 @@ const (
 	textGateway  // a gateway as a roll-up's value
 	textAccount  // an account, as the scope of all its gateways
 	textPair     // two texts, separated by pairSeparator
+	textCourse   // the number of an outcome and two texts, separated likewise
 )
 
 // scopeSeparator stands in no account or gateway: both are path segments.

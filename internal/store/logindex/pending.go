@@ -30,7 +30,7 @@ const maxPending = 60_000
 // each calls fn with what was counted for a scope, by minute and by value of a question. A minute and value
 // can come more than once.
 func (d *pending) each(question, scope int32, fn func(at int64, value int32, c *cell)) {
-	if plain := max(question, -question); plain < questionCharge {
+	if plain := max(question, -question); plain < questionCharge || plain == questionCourse {
 		for k, s := range d.kinds {
 			if k.narrow && plain >= questionOutcome {
 				continue
@@ -54,17 +54,18 @@ const (
 	deltaCells = 1 // cells with their places, to the end
 	deltaKinds = 2 // how many kinds, those, and cells as before
 	deltaWide  = 3 // the same, of kinds that are told by more
+	deltaWhole = 4 // and with their courses
 )
 
 // appendDelta encodes what a transaction has counted.
 func appendDelta(b []byte, kinds []kindSum, cells map[cellKey]*cell) []byte {
-	b = append(b, deltaWide)
+	b = append(b, deltaWhole)
 	b = binary.AppendUvarint(b, uint64(len(kinds)))
 	for i := range kinds {
 		s := &kinds[i]
 		for _, n := range [...]int64{
 			s.at, s.scopes.gateway, s.scopes.account, s.scopes.value, int64(s.provider), int64(s.model), int64(s.caller),
-			int64(s.others), int64(s.outcome), int64(s.fault), int64(s.target), int64(s.faultPair), count(s.attempts),
+			int64(s.others), int64(s.outcome), int64(s.fault), int64(s.target), int64(s.faultPair), count(s.attempts), int64(s.course),
 		} {
 			b = binary.AppendVarint(b, n)
 		}
@@ -82,13 +83,13 @@ func appendDelta(b []byte, kinds []kindSum, cells map[cellKey]*cell) []byte {
 
 // readDelta adds what appendDelta wrote to d.
 func (d *pending) readDelta(b []byte) error {
-	if len(b) == 0 || b[0] < deltaCells || b[0] > deltaWide {
+	if len(b) == 0 || b[0] < deltaCells || b[0] > deltaWhole {
 		return errCell
 	}
 	r := cellReader{left: b[1:]}
 	if b[0] != deltaCells {
 		for left := r.unsigned(); left > 0 && !r.bad; left-- {
-			if err := d.readKind(&r, b[0] == deltaWide); err != nil {
+			if err := d.readKind(&r, b[0]); err != nil {
 				return err
 			}
 		}
@@ -110,7 +111,8 @@ func (d *pending) readDelta(b []byte) error {
 	return nil
 }
 
-func (d *pending) readKind(r *cellReader, wide bool) error {
+func (d *pending) readKind(r *cellReader, form byte) error {
+	wide := form >= deltaWide
 	k := kindKey{
 		at: r.signed(), scopes: scopeIDs{r.signed(), r.signed(), r.signed()}, provider: int32(r.signed()), model: int32(r.signed()),
 		caller: int32(r.signed()), narrow: !wide,
@@ -119,10 +121,13 @@ func (d *pending) readKind(r *cellReader, wide bool) error {
 		r.signed() // status
 		r.signed() // what the cache did
 	}
-	one := kindSum{kindKey: k, others: others(r.signed())}
+	one := kindSum{kindKey: k, others: others(r.signed()), told: told{course: otherValue}}
 	if wide {
 		one.outcome, one.kindKey.fault, one.target, one.faultPair = outcome(r.signed()), int32(r.signed()), int32(r.signed()), int32(r.signed())
 		one.attempts = r.signed() != 0
+		if form >= deltaWhole {
+			one.course = int32(r.signed())
+		}
 	}
 	if r.bad {
 		return errCell
@@ -166,7 +171,7 @@ func (g *gather) keep() {
 			s.before = nil
 			continue
 		}
-		own := &kindSum{kindKey: s.kindKey, others: s.others, target: s.target, faultPair: s.faultPair}
+		own := &kindSum{kindKey: s.kindKey, others: s.others, told: s.told}
 		own.merge(&s.cell)
 		p.pending.kinds[s.kindKey] = own
 	}
@@ -237,8 +242,16 @@ func (p *part) writePending(ctx context.Context) error {
 				continue
 			}
 			for side := range sides {
-				if scope, ok := k.scope(question, side); ok {
-					s.add(grainKey{cellKey{k.signed(question), scope, kind.counted(question, side), k.at}, grainMinute}, &kind.cell)
+				scope, ok := k.scope(question, side)
+				if !ok {
+					continue
+				}
+				at := cellKey{k.signed(question), scope, kind.counted(question, side), k.at}
+				if question == questionCourse {
+					at.at -= at.at % grainQuarter
+					s.addNumbers(grainKey{at, grainQuarter}, &kind.cell)
+				} else {
+					s.add(grainKey{at, grainMinute}, &kind.cell)
 				}
 			}
 		}
@@ -271,7 +284,18 @@ type sums struct {
 	bytes []byte              // their encodings
 }
 
-func (s *sums) add(k grainKey, c *cell) {
+func (s *sums) add(k grainKey, c *cell) { s.sum(k).merge(c) }
+
+// addNumbers leaves the histograms out.
+func (s *sums) addNumbers(k grainKey, c *cell) {
+	sum := s.sum(k)
+	for i, n := range c.n {
+		sum.n[i] += n
+	}
+}
+
+// sum returns the sum of a place.
+func (s *sums) sum(k grainKey) *cell {
 	sum := s.cells[k]
 	if sum == nil {
 		if n := len(s.free); n > 0 {
@@ -281,7 +305,7 @@ func (s *sums) add(k grainKey, c *cell) {
 		}
 		s.cells[k] = sum
 	}
-	sum.merge(c)
+	return sum
 }
 
 // coarsen adds the sums of one grain up to those of a coarser one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 
 	sluice "github.com/sluicehq/sluice"
@@ -25,6 +26,7 @@ const (
 	questionTarget  // provider and model
 	questionFault   // provider and kind of error
 	questionCharge  // as questionTarget: what is taken from there where models are told apart, and put elsewhere
+	questionCourse  // outcome, provider and model: no minutes, and no histograms
 
 	questionMeta int32 = 16
 )
@@ -74,6 +76,7 @@ type gather struct {
 	admitted []admission
 	share    share
 	charge   share
+	text     []byte                 // course's
 	scopes   map[[2]string]scopeIDs // by account and gateway
 	recent   [2]string              // of scopes
 	recentID scopeIDs
@@ -136,10 +139,10 @@ func (k *kindKey) value(question int32) int32 {
 }
 
 // kindQuestions are those that kinds have cells of.
-func kindQuestions() [8]int32 {
+func kindQuestions() [9]int32 {
 	return [...]int32{
 		questionTotal, questionProvider, questionModel, questionCaller, questionGateway,
-		questionOutcome, questionTarget, questionFault,
+		questionOutcome, questionTarget, questionFault, questionCourse,
 	}
 }
 
@@ -175,11 +178,14 @@ func otherBit(question int32, side int) others { return 1 << (int(question)*side
 // kindSum is the exchanges of one kind.
 type kindSum struct {
 	kindKey
-	others            others
-	target, faultPair int32    // values of the questions of pairs
-	before            *kindSum // what the part has counted of this kind before the transaction, or nil
+	others others
+	told
+	before *kindSum // what the part has counted of this kind before the transaction, or nil
 	cell
 }
+
+// told is the values of the questions that tell of several things.
+type told struct{ target, faultPair, course int32 }
 
 // counted returns the value that the kind is counted under.
 func (s *kindSum) counted(question int32, side int) int32 {
@@ -196,6 +202,8 @@ func (s *kindSum) value(question int32) int32 {
 		return s.target
 	case questionFault:
 		return s.faultPair
+	case questionCourse:
+		return s.course
 	}
 	return s.kindKey.value(question)
 }
@@ -403,7 +411,7 @@ func (g *gather) turnTo(ctx context.Context, e *sluice.LogEntry, k *kindKey) err
 		s := &g.kinds[i]
 		s.kindKey, s.others, s.before = *k, 0, g.p.pending.kinds[*k]
 		if s.before != nil {
-			s.others, s.target, s.faultPair = s.before.others, s.before.target, s.before.faultPair
+			s.others, s.told = s.before.others, s.before.told
 		} else if err := g.admitKind(ctx, e, s); err != nil {
 			g.kinds = g.kinds[:i]
 			return err
@@ -422,13 +430,16 @@ func (g *gather) admitKind(ctx context.Context, e *sluice.LogEntry, s *kindSum) 
 	if s.faultPair, err = g.pair(ctx, s.provider, e.Provider, e.ErrorKind); err != nil {
 		return err
 	}
+	if s.course, err = g.course(ctx, s, e); err != nil {
+		return err
+	}
 	if s.model == spilled {
-		s.target = spilled
+		s.target, s.course = spilled, spilled
 	}
 	if s.kindKey.fault == spilled {
 		s.faultPair = spilled
 	}
-	for _, question := range [...]int32{questionProvider, questionModel, questionCaller, questionGateway, questionTarget, questionFault} {
+	for _, question := range [...]int32{questionProvider, questionModel, questionCaller, questionGateway, questionTarget, questionFault, questionCourse} {
 		for side := range sides {
 			scope, ok := s.scope(question, side)
 			if !ok {
@@ -513,6 +524,18 @@ func (g *gather) pair(ctx context.Context, id int32, provider, text string) (int
 	}
 	pair, err := g.p.texts.id(ctx, textPair, provider+pairSeparator+text)
 	return int32(pair), err
+}
+
+// course returns the id of an outcome with a provider and a model, which can have any bytes and so comes last.
+func (g *gather) course(ctx context.Context, s *kindSum, e *sluice.LogEntry) (int32, error) {
+	if s.provider == spilled || strings.Contains(e.Provider, pairSeparator) {
+		return spilled, nil
+	}
+	g.text = strconv.AppendInt(g.text[:0], int64(s.outcome), 10)
+	g.text = append(append(g.text, pairSeparator...), e.Provider...)
+	g.text = append(append(g.text, pairSeparator...), e.Model...)
+	id, err := g.p.texts.id(ctx, textCourse, string(g.text))
+	return int32(id), err
 }
 
 // put has something added to one cell.
