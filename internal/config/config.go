@@ -266,5 +266,5 @@ type Metrics struct {
 // Jobs is about long work: exports, backups and the like.
 type Jobs struct {
 	Keep     time.Duration `key:"keep" min:"60000000000" restart:"yes" default:"24h" help:"how long files that jobs leave for download are kept"`
-	MaxBytes Bytes         `key:"max_bytes" restart:"yes" default:"10GB" help:"most disk for all files that jobs leave"`
+	MaxBytes Bytes         `key:"max_bytes" restart:"yes" default:"10GB" help:"most disk for all files that jobs leave, but for backups"`
 }
