@@ -2773,6 +2773,20 @@ export interface Calls {
     body: CustomProviderBody;
     answer: EnvelopeCustomProviderView;
   };
+  /** Start a job that looks whether databases, index and segments are sound (ours) */
+  "POST /client/v4/accounts/{account}/ai-gateway/db/check": {
+    query: {
+    };
+    body: undefined;
+    answer: EnvelopeJobView;
+  };
+  /** Start a job that gives back the room that lies unused in databases (ours) */
+  "POST /client/v4/accounts/{account}/ai-gateway/db/compact": {
+    query: {
+    };
+    body: undefined;
+    answer: EnvelopeJobView;
+  };
   /** List what evaluations can find out */
   "GET /client/v4/accounts/{account}/ai-gateway/evaluation-types": {
     query: {
