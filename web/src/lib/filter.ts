@@ -16,7 +16,7 @@ export interface Term {
   to: number;
 }
 
-export type Kind = "text" | "number" | "duration" | "money" | "time" | "bool" | "status" | "id" | "meta" | "age";
+type Kind = "text" | "number" | "duration" | "money" | "time" | "bool" | "status" | "id" | "meta" | "age";
 
 export interface Field {
   name: string;
@@ -31,7 +31,7 @@ export interface Field {
   choices?: string[];
 }
 
-export const statusWords = ["ok", "error", "cached", "cancelled", "rate_limited", "blocked", "client_error", "provider_error", "in_flight"];
+const statusWords = ["ok", "error", "cached", "cancelled", "rate_limited", "blocked", "client_error", "provider_error", "in_flight"];
 const endings = ["complete", "refused", "unreachable", "timeout", "cut", "stalled", "error_event", "client_gone", "client_slow", "shutdown", "crashed", "panic", "in_flight"];
 const yesNo = ["yes", "no"];
 
@@ -410,7 +410,7 @@ function printPattern(pattern: string, plain: boolean): string {
 }
 
 /** The text that a pattern stands for, unless it has stars. */
-export function unpattern(pattern: string): string | undefined {
+function unpattern(pattern: string): string | undefined {
   let text = "";
   for (let i = 0; i < pattern.length; i++) {
     if (pattern[i] === "*") return undefined;

@@ -5,7 +5,7 @@ import type { Entry, JobView, MissView } from "@/api/types.gen";
 import { pagesPath, prefix } from "./base";
 import { sseOf } from "./sse";
 
-export type LiveKind = "logs" | "jobs" | "hello";
+type LiveKind = "logs" | "jobs" | "hello";
 
 export interface LiveSub {
   account: string;
