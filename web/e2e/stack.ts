@@ -66,7 +66,7 @@ export interface StackOptions {
   /** YAML added to the configuration file. */
   config?: string;
   env?: Record<string, string>;
-  /** Command and its flags in place of serve. */
+  /** Command and its flags in place of serve; {port} in them is the port to listen on. */
   args?: string[];
 }
 
@@ -96,7 +96,7 @@ export class Stack {
     const file = join(this.dir, "sluice.yaml");
     const providers = ["openai", "anthropic", "google-ai-studio"].map((slug) => `  ${slug}:\n    base_url: ${this.upstream.url}/${slug}\n`).join("");
     writeFileSync(file, `listen: 127.0.0.1:${this.port}\ndata_dir: ${join(this.dir, "data")}\nproviders:\n${providers}${this.options.config ?? ""}`);
-    const child = spawn(binary, [...(this.options.args ?? ["serve"]), "--config", file], {
+    const child = spawn(binary, [...(this.options.args ?? ["serve"]).map((arg) => arg.replace("{port}", String(this.port))), "--config", file], {
       env: { PATH: process.env.PATH, HOME: this.dir, NO_COLOR: "1", ...this.options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -24,9 +24,9 @@ export function Notices() {
   return (
     <>
       {session.demo && (
-        <p role="note" className="border-b border-line bg-warn-soft px-4 py-1 text-center text-xs text-warn">
+        <section aria-label={t("frame.notice")} className="border-b border-line bg-warn-soft px-4 py-1 text-center text-xs text-warn">
           {t("frame.demo")}
-        </p>
+        </section>
       )}
       {version !== undefined && version !== session.version && (
         <p role="status" className="flex flex-wrap items-center justify-center gap-3 border-b border-line bg-sunken px-4 py-1">

@@ -28,17 +28,17 @@ const tiles: Tile[] = [
   { metric: "ttft_p95", label: "analytics.tileTtft", format: duration, worse: true },
 ];
 
-export function Tiles({ facts, stale, zone }: { facts?: Analytics; stale: boolean; zone: string }) {
+export function Tiles({ facts, failed, stale, zone }: { facts?: Analytics; failed: boolean; stale: boolean; zone: string }) {
   return (
     <Stale stale={stale} className="grid grid-cols-2 gap-3 md:grid-cols-4 lg:grid-cols-7">
       {tiles.map((tile) => (
-        <TileBox key={tile.metric} tile={tile} facts={facts} zone={zone} />
+        <TileBox key={tile.metric} tile={tile} facts={facts} failed={failed} zone={zone} />
       ))}
     </Stale>
   );
 }
 
-function TileBox({ tile, facts, zone }: { tile: Tile; facts?: Analytics; zone: string }) {
+function TileBox({ tile, facts, failed, zone }: { tile: Tile; facts?: Analytics; failed: boolean; zone: string }) {
   const series = facts?.series?.find((s) => s.metric === tile.metric);
   const delta = change(series?.total, series?.prev_total);
   const saved = facts?.series?.find((s) => s.metric === "saved_cost")?.total;
@@ -49,7 +49,7 @@ function TileBox({ tile, facts, zone }: { tile: Tile; facts?: Analytics; zone: s
         <h2 className="min-w-0 flex-1 truncate text-xs font-normal text-muted">{t(tile.label)}</h2>
         {facts && <About label={t(tile.label)} facts={facts} zone={zone} />}
       </div>
-      {facts ? <p className="text-xl font-semibold tabular-nums">{tile.format(series?.total)}</p> : <Skeleton lines={1} className="py-1.5" />}
+      {facts || failed ? <p className="text-xl font-semibold tabular-nums">{tile.format(series?.total)}</p> : <Skeleton lines={1} className="py-1.5" />}
       <p className="min-h-4 text-xs">
         {delta !== null && (
           <span className={classes(delta === 0 ? "text-muted" : delta > 0 === !!tile.worse ? "text-bad" : "text-ok")} title={t("analytics.delta", { delta: percent(delta) })}>

@@ -105,7 +105,7 @@ export default function AnalyticsPage() {
       <Controls group={group} setGroup={setGroup} compare={compare === "1"} setCompare={(on) => setCompare(on ? "1" : undefined)} basis={basis} setBasis={setBasis} />
       {tiles.isError && <ErrorPanel error={tiles.error} title={t("analytics.refused")} onRetry={() => void tiles.refetch()} />}
       {facts && <Notices facts={facts} time={time} />}
-      <Tiles facts={facts} stale={tiles.isPlaceholderData} zone={zone} />
+      <Tiles facts={facts} failed={tiles.isError} stale={tiles.isPlaceholderData} zone={zone} />
       {total === 0 && !q ? (
         <EmptyState title={t("analytics.empty")}>{t("analytics.emptyText")}</EmptyState>
       ) : (

@@ -1,7 +1,9 @@
 // Who signs in by name, and what each may do.
+import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { call } from "@/api/client";
 import { useCall } from "@/api/query";
+import { useSession } from "@/api/session";
 import type { CreatedLink, MemberView } from "@/api/types.gen";
 import { Confirm } from "@/components/Confirm";
 import { CopyField } from "@/components/Copy";
@@ -121,16 +123,20 @@ function AddMember({ onClose, onAdded }: { onClose: () => void; onAdded: (made: 
   const [role, setRole] = useState<RoleName>("viewer");
   const [instance, setInstance] = useState(false);
   const action = useAction();
+  // Whoever needs no sign-in until now would be shut out by somebody else's account: the first one is their own.
+  const navigate = useNavigate();
+  const first = useSession()?.method === "local";
   const save = () =>
     action.run(async () => {
-      const made = await call(`POST ${path}`, account, { body: { email: email.trim(), name: name.trim() || undefined, role, instance: instance || undefined } });
+      const made = await call(`POST ${path}`, account, { body: { email: email.trim(), name: name.trim() || undefined, role: first ? "admin" : role, instance: first || instance || undefined } });
+      if (first && made.link) return navigate({ to: "/claim", hash: new URL(made.link.url).hash.slice(1) });
       onAdded(made.link ? { email: made.email, link: made.link } : undefined);
     });
   return (
     <Dialog
       open
       onClose={onClose}
-      title={t("instance.memberAdd")}
+      title={t(first ? "instance.memberFirst" : "instance.memberAdd")}
       actions={
         <>
           <Button onClick={onClose}>{t("shell.cancel")}</Button>
@@ -152,7 +158,8 @@ function AddMember({ onClose, onAdded }: { onClose: () => void; onAdded: (made: 
           {(control) => <Input {...control} type="email" autoComplete="off" value={email} onChange={(e) => setEmail(e.target.value)} />}
         </Field>
         <Field label={t("instance.memberName")}>{(control) => <Input {...control} autoComplete="off" value={name} onChange={(e) => setName(e.target.value)} />}</Field>
-        <Field label={t("instance.memberRole")}>
+        {first && <p className="rounded-md bg-sunken px-3 py-2">{t("instance.memberFirstText")}</p>}
+        {!first && <Field label={t("instance.memberRole")}>
           {(control) => (
             <Select {...control} value={role} onChange={(e) => setRole(e.target.value as RoleName)}>
               {roles.map((r) => (
@@ -162,8 +169,8 @@ function AddMember({ onClose, onAdded }: { onClose: () => void; onAdded: (made: 
               ))}
             </Select>
           )}
-        </Field>
-        <Check label={t("instance.memberInstance")} checked={instance} onChange={(e) => setInstance(e.target.checked)} />
+        </Field>}
+        {!first && <Check label={t("instance.memberInstance")} checked={instance} onChange={(e) => setInstance(e.target.checked)} />}
       </form>
     </Dialog>
   );

@@ -16,6 +16,11 @@ import { Badge, ErrorPanel } from "@/ui/State";
 
 const path = "/client/v4/accounts/{account}/ai-gateway/gateways/{gateway}/provider_configs";
 
+/** The last characters of a key, which is all that is known of it here. */
+function lastOf(config: ProviderConfigView): string {
+  return config.secret_preview.replace(/^\*+/, "…");
+}
+
 interface RowProps {
   place: Place;
   config: ProviderConfigView;
@@ -34,7 +39,7 @@ export function KeyRow({ place, config, provider }: RowProps) {
     <li className="flex flex-col gap-1 py-2">
       <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
         <span className="font-medium">{config.alias}</span>
-        <code className="text-muted">…{config.secret_preview}</code>
+        <code className="text-muted">{lastOf(config)}</code>
         <Badge tone={config.status === "ready" ? "ok" : config.status === "resting" ? "warn" : "bad"} title={config.status === "ready" ? undefined : t(`providers.${config.status}Help`)}>
           {t(`providers.${config.status}`)}
         </Badge>
@@ -63,7 +68,7 @@ export function KeyRow({ place, config, provider }: RowProps) {
         open={removing}
         onClose={() => remove(false)}
         title={t("providers.remove")}
-        text={t("providers.removeText", { alias: config.alias, last: config.secret_preview, name: provider })}
+        text={t("providers.removeText", { alias: config.alias, last: lastOf(config), name: provider })}
         action={deletion}
         onConfirm={() =>
           void deletion

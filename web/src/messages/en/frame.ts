@@ -24,5 +24,6 @@ export default {
   notSignedIn: "Not signed in",
   processAdmin: "Admin of the whole process",
   roleIn: "{role} in {account}",
+  notice: "Notice",
   openPalette: "Search and commands (⌘K, Ctrl K)",
 };

@@ -54,6 +54,8 @@ export default {
   membersNone: "Nobody can sign in by name yet",
   membersNoneText: "While only this machine can reach Sluice, no sign-in is needed. To let people in, add the first one.",
   memberAdd: "Add a person",
+  memberFirst: "Add yourself",
+  memberFirstText: "This person is you: it becomes the admin of the process. You set a password next, and sign in by it from then on.",
   memberEmail: "E-mail address",
   memberName: "Name",
   memberRole: "Role",

@@ -27,7 +27,7 @@ export default {
   testGood: "The provider took the key: status {status} in {ms}.",
   testBad: "Not taken: {error}",
   remove: "Delete key",
-  removeText: "The key {alias} (…{last}) of {name} will be deleted. Calls that use it are refused from then on.",
+  removeText: "The key {alias} ({last}) of {name} will be deleted. Calls that use it are refused from then on.",
   removed: "Key deleted",
   replace: "Replace",
   replaceTitle: "Replace the key {alias} of {name}",

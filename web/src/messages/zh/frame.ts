@@ -27,5 +27,6 @@ export default {
   notSignedIn: "未登录",
   processAdmin: "整个进程的管理员",
   roleIn: "{account} 的 {role}",
+  notice: "提示",
   openPalette: "搜索与命令（⌘K，Ctrl K）",
 } satisfies Record<keyof typeof en, Message>;

@@ -56,6 +56,8 @@ export default {
   membersNone: "还没有人可以按姓名登录",
   membersNoneText: "只有本机能访问 Sluice 时无需登录。要让他人登录，请添加第一个人。",
   memberAdd: "添加人员",
+  memberFirst: "添加您自己",
+  memberFirstText: "这就是您本人：将成为整个进程的管理员。接下来请设置密码，以后用它登录。",
   memberEmail: "电子邮件地址",
   memberName: "姓名",
   memberRole: "角色",

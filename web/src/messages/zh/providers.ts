@@ -29,7 +29,7 @@ export default {
   testGood: "提供商接受了密钥：状态 {status}，用时 {ms}。",
   testBad: "未被接受：{error}",
   remove: "删除密钥",
-  removeText: "将删除 {name} 的密钥 {alias}（…{last}）。之后使用它的调用会被拒绝。",
+  removeText: "将删除 {name} 的密钥 {alias}（{last}）。之后使用它的调用会被拒绝。",
   removed: "密钥已删除",
   replace: "更换",
   replaceTitle: "更换 {name} 的密钥 {alias}",
