@@ -45,6 +45,10 @@ func (r *CheckResult) found(file, what string) {
 // is their result, and no failure.
 func (d *Directory) Check() job.Kind {
 	return job.Kind{Name: KindCheck, Run: func(ctx context.Context, r *job.Run) error {
+		// What has ended is in the segments, and in the index, when this returns.
+		if _, err := d.Log.CompleteUntil(ctx); err != nil {
+			return err
+		}
 		result := CheckResult{Problems: []Problem{}}
 		total := d.size(ctx)
 		progress := func(n int64) {
