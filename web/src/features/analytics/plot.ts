@@ -68,6 +68,8 @@ function tickOf({ zone, times }: Content): (seconds: number) => string {
 function options(width: number, content: Content, hooks: Hooks): uPlot.Options {
   const { stack, zone, open } = content;
   const axis: uPlot.Axis = { stroke: colour("muted"), font: "12px 'Geist Mono Variable', monospace", grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
+  // What is counted has no halves: a tick between whole numbers would be written like its neighbour.
+  const tick = (v: number) => (Number.isInteger(v) || hooks.format(v) !== hooks.format(Math.round(v)) ? hooks.format(v) : "");
   return {
     width,
     height,
@@ -78,7 +80,7 @@ function options(width: number, content: Content, hooks: Hooks): uPlot.Options {
     scales: { y: { range: (_, __, high) => [0, high > 0 ? high * 1.08 : 1] } },
     axes: [
       { ...axis, space: 70, size: 28, values: (_, ticks) => ticks.map(tickOf(content)) },
-      { ...axis, size: 62, values: (_, ticks) => ticks.map((v) => hooks.format(v)) },
+      { ...axis, size: 62, values: (_, ticks) => ticks.map(tick) },
     ],
     series: [{}, ...seriesOf(content)],
     hooks: {
