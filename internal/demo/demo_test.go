@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a time
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // day reads what Fill has written.
 func readDay(t *testing.T, dir string) []sluice.LogEntry {

@@ -17,7 +17,6 @@ type said struct {
 	in, out    int64
 	cachedIn   int64 // of in
 	hasResult  bool  // the tool's result is part of the request
-	maxAnswer  int64
 	createdSec int64
 }
 

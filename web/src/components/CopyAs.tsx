@@ -19,7 +19,7 @@ export function shellQuote(word: string): string {
 }
 
 /** A curl command for a call of the API. The token is a variable: a page does not know it. */
-export function curlOf(path: string, method = "GET"): string {
+function curlOf(path: string, method = "GET"): string {
   return `curl ${method === "GET" ? "" : `-X ${method} `}${shellQuote(location.origin + path)} -H "Authorization: Bearer $SLUICE_TOKEN"`;
 }
 

@@ -10,7 +10,7 @@ import { Field, Input, Select } from "@/ui/Field";
 import { Popover } from "@/ui/Overlay";
 
 /** A range in words. */
-export function rangeWords(range: Range, zone: string): string {
+function rangeWords(range: Range, zone: string): string {
   if (range.text in lengths) return t(`range.${range.text}` as Key);
   const [from, to] = range.text.split("..");
   if (to === undefined) return t("range.last", { text: range.text });

@@ -5,7 +5,6 @@ import { ContextMenu as BaseContextMenu } from "@base-ui/react/context-menu";
 import { Dialog as BaseDialog } from "@base-ui/react/dialog";
 import { Menu as BaseMenu } from "@base-ui/react/menu";
 import { Popover as BasePopover } from "@base-ui/react/popover";
-import { Tooltip as BaseTooltip } from "@base-ui/react/tooltip";
 import { X } from "lucide-react";
 import type { ReactElement, ReactNode, RefObject } from "react";
 import { nonce } from "@/lib/base";
@@ -149,24 +148,6 @@ export function ContextMenu({ items, className, children }: { items: (MenuItem |
           </BaseContextMenu.Positioner>
         </BaseContextMenu.Portal>
       </BaseContextMenu.Root>
-    </CSPProvider>
-  );
-}
-
-/** A hint on hover and focus; what it says must be found elsewhere too. */
-export function Tooltip({ trigger, children }: { trigger: ReactElement; children: ReactNode }) {
-  return (
-    <CSPProvider nonce={nonce}>
-      <BaseTooltip.Provider delay={300}>
-        <BaseTooltip.Root>
-          <BaseTooltip.Trigger render={trigger} />
-          <BaseTooltip.Portal>
-            <BaseTooltip.Positioner sideOffset={6} className="z-50">
-              <BaseTooltip.Popup className={classes(float, "max-w-80 rounded-md px-2 py-1 text-xs")}>{children}</BaseTooltip.Popup>
-            </BaseTooltip.Positioner>
-          </BaseTooltip.Portal>
-        </BaseTooltip.Root>
-      </BaseTooltip.Provider>
     </CSPProvider>
   );
 }

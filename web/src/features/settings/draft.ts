@@ -12,7 +12,7 @@ const path = "/client/v4/accounts/{account}/ai-gateway/gateways/{gateway}";
 const read = `GET ${path}` as const;
 const write = `PUT ${path}` as const;
 
-export type Body = Calls[typeof write]["body"];
+type Body = Calls[typeof write]["body"];
 export type Name = keyof Body & keyof GatewayView;
 
 /** What an update must name, changed or not. */
