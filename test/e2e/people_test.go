@@ -78,7 +78,7 @@ func TestAGatewayIsClosedUntilSomebodyClaimsIt(t *testing.T) {
 	}
 	text, _ := io.ReadAll(page.Body)
 	page.Body.Close()
-	if page.StatusCode != http.StatusOK || !strings.Contains(string(text), "<form") {
+	if page.StatusCode != http.StatusOK || !strings.Contains(string(text), `<base href="/ui/"`) {
 		t.Errorf("%d %s", page.StatusCode, text)
 	}
 

@@ -47,6 +47,7 @@ func problems(t *testing.T, x *Index) (found []string, files int, rows int64) {
 }
 
 func TestACheckFindsWhatDoesNotAgree(t *testing.T) {
+	t.Parallel() // it only computes, for long
 	x := filled(t)
 	if found, files, rows := problems(t, x); len(found) > 0 || files != 5 || rows != 2000 {
 		t.Fatalf("a sound index: %v; %d files, %d rows", found, files, rows)
@@ -74,6 +75,7 @@ func TestACheckFindsWhatDoesNotAgree(t *testing.T) {
 
 // TestACompactedIndexIsSmallerAndTheSame holds that files that have lost much become shorter, while they are in use.
 func TestACompactedIndexIsSmallerAndTheSame(t *testing.T) {
+	t.Parallel() // it only computes, for long
 	x := filled(t)
 	queries := totalsQueries(t, noon().Add(-72*time.Hour))
 	size := func() int64 {

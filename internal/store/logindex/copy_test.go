@@ -14,6 +14,7 @@ import (
 // TestACopyIsBroughtUpToDateByTheRecordsBehindIt: whatever goes on between the files that are copied, the copy and the
 // records from where it resumes make the whole.
 func TestACopyIsBroughtUpToDateByTheRecordsBehindIt(t *testing.T) {
+	t.Parallel() // it only computes, for long
 	rapid.Check(t, func(rt *rapid.T) {
 		h := drawHistory(rt, noon())
 		ctx := rt.Context()

@@ -136,6 +136,7 @@ func partly(t *rapid.T, x *Index, records []reqlog.Record, next reqlog.Pos) {
 }
 
 func TestNoCrashLosesOrDoubles(t *testing.T) {
+	t.Parallel() // it only computes, for long
 	rapid.Check(t, func(rt *rapid.T) {
 		h := drawHistory(rt, noon())
 		dir, ctx := t.TempDir(), rt.Context()
@@ -201,6 +202,7 @@ func TestNoCrashLosesOrDoubles(t *testing.T) {
 }
 
 func TestRemovedDaysKeepTheirCounts(t *testing.T) {
+	t.Parallel() // it only computes, for long
 	rapid.Check(t, func(rt *rapid.T) {
 		h := drawHistory(rt, noon())
 		dir, ctx := t.TempDir(), rt.Context()

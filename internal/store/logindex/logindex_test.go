@@ -35,5 +35,6 @@ func openTest(t testing.TB, dir string) *Index {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel() // it only computes, for long
 	storetest.Log(t, func(t *testing.T) reqlog.Store { return openTest(t, t.TempDir()) })
 }

@@ -14,6 +14,7 @@ import (
 // TestTotalsOfSealedDaysAreWhatTheyWere holds that a sealed day's totals are those of its own file, whatever they are
 // split by and however their intervals lie about its midnights.
 func TestTotalsOfSealedDaysAreWhatTheyWere(t *testing.T) {
+	t.Parallel() // it only computes, for long
 	x := openTest(t, t.TempDir())
 	rng := rand.New(rand.NewPCG(9, 10))
 	var f feeder

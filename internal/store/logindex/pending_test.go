@@ -42,6 +42,7 @@ func everyTotal(t *testing.T, x *Index) map[string][]reqlog.Total {
 // memory, have been read back from what transactions left, or are in the tables; with more models in an hour
 // than are told apart, too.
 func TestCountsAreTheSameOnceWritten(t *testing.T) {
+	t.Parallel() // it only computes, for long
 	rng := rand.New(rand.NewPCG(41, 42))
 	dir := t.TempDir()
 	x := openTest(t, dir)
