@@ -38,8 +38,7 @@ afterEach(async () => {
 
 const tile = async (page: Page, name: string) => {
   const box = page.getByRole("region", { name, exact: true }).locator("p").first();
-  await box.waitFor();
-  return box.innerText();
+  return until(async () => (await box.innerText().catch(() => "")) || undefined, `the tile ${name} has its number`);
 };
 const row = (page: Page, name: string) => page.getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
 const card = (page: Page, title: string) => page.locator("section").filter({ has: page.getByRole("heading", { name: title, exact: true }) });

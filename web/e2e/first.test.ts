@@ -23,6 +23,7 @@ async function fresh(run: (stack: Stack) => Promise<void>, options = {}) {
     await run(stack);
     expect(surfer.take()).toEqual([]);
   } finally {
+    await surfer.closePages();
     await stack.stop();
   }
 }
