@@ -86,6 +86,7 @@ var (
 func (x *exchange) converse(ctx context.Context) error {
 	t, err := x.switchClient(ctx)
 	if err != nil {
+		_ = x.answer.conn.Close() // nobody will speak on it
 		return err
 	}
 	v := t.run(ctx)
