@@ -56,6 +56,12 @@ const (
 	tagTexts      = 32 // and up: see texts
 )
 
+// The seconds of years 1 to 9999. Beyond them, which only a damaged record is, time.Time overflows where it is compared.
+const (
+	firstSecond = -62135596800
+	lastSecond  = 253402300799
+)
+
 // Bits of tagFlags, and of the flags of an attempt and a body.
 const (
 	flagSuccess = 1 << iota
@@ -701,7 +707,7 @@ func decodeField(f *fields, e *sluice.LogEntry) {
 			f.fail()
 		}
 	case tagStartSec:
-		e.Start = time.Unix(unzigzag(f.n-1), 0).UTC()
+		e.Start = time.Unix(min(max(unzigzag(f.n-1), firstSecond), lastSecond), 0).UTC()
 	case tagStartNano:
 		e.Start = e.Start.Add(time.Duration(min(f.n, uint64(time.Second-1))))
 	case tagStatus:
