@@ -1,6 +1,6 @@
 // Every page, in each of its states and both themes: nothing that axe-core finds wrong, no sideways scroll of the
 // document at 320 px, and nothing but the server asked.
-import type { BrowserContext, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Stack, Surfer, until, violations } from "./stack";
 
@@ -78,28 +78,22 @@ async function faults(page: Page, stack: Stack, route: string, shown: readonly T
   return found;
 }
 
-/** Walks all routes, on three pages at once: most of the time is spent waiting for a page that tries again. */
-async function all(context: BrowserContext, stack: Stack, shown = themes as readonly Theme[]): Promise<string[]> {
+async function all(page: Page, stack: Stack, shown = themes as readonly Theme[]): Promise<string[]> {
   const found: string[] = [];
-  const left = [...routes];
-  const walk = async () => {
-    const page = await context.newPage();
-    for (let route = left.shift(); route !== undefined; route = left.shift()) found.push(...(await faults(page, stack, route, shown)));
-  };
-  await Promise.all([walk(), walk(), walk()]);
+  for (const route of routes) found.push(...(await faults(page, stack, route, shown)));
   return found;
 }
 
 describe("no page has a fault", () => {
   test("without traffic", long, async () => {
     const context = await surfer.context(empty, { reducedMotion: "reduce" });
-    expect(await all(context, empty)).toEqual([]);
+    expect(await all(await context.newPage(), empty)).toEqual([]);
     await context.close();
   });
 
   test("with a day of traffic", long, async () => {
     const context = await surfer.context(full, { reducedMotion: "reduce" });
-    expect(await all(context, full)).toEqual([]);
+    expect(await all(await context.newPage(), full)).toEqual([]);
     await context.close();
   });
 
@@ -111,7 +105,7 @@ describe("no page has a fault", () => {
       const body = { success: false, result: null, messages: [], errors: [{ code: 7000, message: "It did not work: the test wants it so." }] };
       return route.fulfill({ status, contentType: "application/json", headers: { "X-Request-Id": "0190-test" }, body: JSON.stringify(body) });
     });
-    expect(await all(context, full, shown)).toEqual([]);
+    expect(await all(await context.newPage(), full, shown)).toEqual([]);
     await context.close();
   });
 });
